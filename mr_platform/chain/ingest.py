@@ -1,0 +1,508 @@
+"""From landed files to one partition of the option chain: the whole way, in order.
+
+Here: the sequence parse → units → rules → derive → audit, and the account of every row.
+Not here: each step's rules (their own modules), storing (``gateways/lakehouse``), Dagster.
+
+A partition is fed by one dialect. Where files of several dialects hold the same partition, the
+dialect of the smallest priority number feeds it (the legacy export first, it is the most
+complete) and the rows of the others are set aside as ``superseded_source``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from mr_platform.chain import quality
+from mr_platform.chain.audit import AUDIT_SCHEMA, Finding, audit_partition, bad_share
+from mr_platform.chain.canonical import canonical_schema, to_canonical
+from mr_platform.chain.quarantine import QUARANTINE_SCHEMA, quarantine_frame
+from mr_platform.chain.sessions import in_session
+from mr_platform.chain.sieve import FILE, ROW, Sieve
+from mr_platform.chain.source_rows import KEY_FAULT, SourceRows, read_source
+from mr_platform.chain.units import Units, convert_units, prefixes, settle_units
+from mr_platform.config.settings import Settings
+from mr_platform.errors import InputFileError, PartitionRejectedError, PlatformError
+from mr_platform.gateways.landing import FileInspection
+from mr_platform.gateways.raw_files import RawFile
+from mr_platform.trading_calendar import PartitionKey
+
+_NO_UNITS = Units("none", "none", "none", "none", "start")
+
+
+@dataclass(frozen=True)
+class IngestedPartition:
+    """Everything one partition became.
+
+    Attributes:
+        key: The partition.
+        chain: Canonical option chain; empty when rejected.
+        quarantine: Rows of ``quarantined_rows``.
+        files: Rows of ``landed_files``.
+        audit: Rows of ``load_audit``.
+        timings: Seconds by step (parse, units, rules, derive, audit, expectations).
+        rejection: Why nothing may be stored, or None.
+    """
+
+    key: PartitionKey
+    chain: pl.DataFrame
+    quarantine: pl.DataFrame
+    files: pl.DataFrame
+    audit: pl.DataFrame
+    timings: Mapping[str, float]
+    rejection: PlatformError | None
+
+    @property
+    def rows_in(self) -> int:
+        """Input rows of the partition."""
+        return int(self.files["rows_in"].sum())
+
+    def quarantined_by_reason(self) -> dict[str, int]:
+        """Quarantined rows by reason, most frequent first."""
+        counts = (
+            self.quarantine.group_by("reason")
+            .len()
+            .sort(["len", "reason"], descending=[True, False])
+        )
+        return dict(counts.rows())
+
+
+def inspect_source(source: RawFile) -> FileInspection:
+    """What a landed file holds, for the catalogue.
+
+    Args:
+        source: The file.
+
+    Returns:
+        Dialect, digest, rows, and rows by partition; ``fault`` where it feeds no partition.
+
+    Raises:
+        InputFileError: The file as a whole cannot be used.
+    """
+    rows = read_source(source, names=())
+    if not rows.partitions:
+        reasons = rows.frame[KEY_FAULT].value_counts(sort=True)
+        told = ", ".join(f"{count:,} rows {reason}" for reason, count in reasons.rows())
+        raise InputFileError(
+            f"holds no row of a known symbol on a trading day ({told or 'no readable row'})",
+            place=source.relative,
+            next_step="Check its symbols and dates against the trading calendar",
+        )
+    assigned = sum(rows.partitions.values())
+    return FileInspection(
+        dialect=rows.dialect.name,
+        sha256=source.sha256,
+        rows=rows.height,
+        partitions=rows.partitions,
+        unassigned_rows=rows.height - assigned,
+        fault=None,
+    )
+
+
+def ingest_batch(
+    inputs: Mapping[PartitionKey, Sequence[RawFile]],
+    settings: Settings,
+    *,
+    now: dt.datetime,
+    code_version: str,
+) -> Iterator[IngestedPartition]:
+    """Ingest several partitions, reading a file that feeds many of them once.
+
+    Args:
+        inputs: Files of each partition.
+        settings: Limits and market conventions.
+        now: Time written beside quarantined rows and audits (UTC).
+        code_version: Version of declarations and code, written into the audit.
+
+    Yields:
+        One result a partition, in ascending order of key; a rejected one does not stop the rest.
+    """
+    ordered = sorted(inputs)
+    pending = Counter(file.relative for key in ordered for file in inputs[key])
+    kept: dict[str, SourceRows] = {}
+    for key in ordered:
+        yield ingest_partition(
+            key, inputs[key], settings, now=now, code_version=code_version, parsed=kept
+        )
+        for file in inputs[key]:
+            pending[file.relative] -= 1
+            if not pending[file.relative]:
+                kept.pop(file.relative, None)
+
+
+@dataclass
+class _Account:
+    """What is known of one file of the partition on the way."""
+
+    rows: SourceRows
+    number: int
+    rows_in: int
+    units: Units = field(default=_NO_UNITS)
+
+
+def ingest_partition(
+    key: PartitionKey,
+    sources: Sequence[RawFile],
+    settings: Settings,
+    *,
+    now: dt.datetime,
+    code_version: str,
+    parsed: dict[str, SourceRows] | None = None,
+) -> IngestedPartition:
+    """Make one partition of the option chain from its landed files.
+
+    Args:
+        key: The partition.
+        sources: Every landed file that holds rows of it.
+        settings: Limits and market conventions.
+        now: Time written beside quarantined rows and audits (UTC).
+        code_version: Version of declarations and code, written into the audit.
+        parsed: Files already parsed, by relative path; added to.
+
+    Returns:
+        The partition; with ``rejection`` set when a file cannot be used, units are mixed, or
+        the share of bad rows is above ``settings.quality.max_bad_share``.
+    """
+    clock = _Clock()
+    cache = {} if parsed is None else parsed
+    try:
+        accounts = [
+            _account(key, number, _parsed(source, cache))
+            for number, source in enumerate(sorted(sources, key=lambda file: file.relative))
+        ]
+    except InputFileError as unusable:
+        return _nothing(key, unusable, clock)
+    clock.lap("parse")
+
+    feeding, superseded = _one_dialect(accounts)
+    lots = settings.market.recent_lot_sizes(key.symbol, key.date)
+    _settle(key, feeding, lots)
+    mixed = [f"{item.rows.source.relative}: {mix}" for item in feeding for mix in item.units.mixed]
+    if mixed:
+        rejection = PartitionRejectedError(
+            "units are mixed within a file: " + "; ".join(dict.fromkeys(mixed)),
+            place=str(key),
+            next_step="Split the file by unit or ask the source; nothing of it was stored",
+        )
+        return _nothing(key, rejection, clock)
+    sieve = Sieve(_combined(key, feeding, lots[0]))
+    clock.lap("units")
+
+    dialect = feeding[0].rows.dialect
+    snapshots = _are_snapshots(feeding)
+    row_key = ["minute", "expiry_date", "strike"]
+    row_key += ["option_type"] if dialect.legs == "long" else []
+    sieve.apply(quality.value_rules(dialect, sieve.rows))
+    quality.set_aside_outside_session(sieve, in_session(pl.col("time")))
+    sieve.rows = _with_minute(sieve.rows)
+    quality.set_aside_superseded(sieve)
+    quality.quarantine_duplicates(sieve, row_key)
+    quality.set_aside_unquoted(sieve, dialect, row_key)
+    spots_settled = 0
+    if "spot" in sieve.rows.columns:
+        spots_settled = quality.settle_spot(sieve, snapshots=snapshots)
+    clock.lap("rules")
+
+    derived = to_canonical(sieve.rows, dialect, key, settings, cumulative=_cumulative(feeding))
+    if derived.underivable.height:
+        sieve.take_out(
+            derived.underivable,
+            "missing_value",
+            "spot",
+            "spot was missing and no two-sided strikes imply it",
+        )
+    clock.lap("derive")
+
+    quarantine = quarantine_frame(
+        key,
+        [(item.rows, item.number) for item in accounts],
+        _rejections(key, feeding, superseded, sieve.rejected),
+        now,
+    )
+    files = _files_frame(key, accounts, quarantine)
+    audit, expectation_seconds = audit_partition(
+        key,
+        derived.chain,
+        quarantine,
+        files,
+        settings,
+        notes=_notes(accounts, spots_settled, derived.notes),
+        now=now,
+        code_version=code_version,
+    )
+    clock.lap("audit")
+    clock.seconds["audit"] -= expectation_seconds
+    clock.seconds["expectations"] = expectation_seconds
+    rejection = _too_bad(key, files, quarantine, settings.quality.max_bad_share)
+    chain = derived.chain.clear() if rejection else derived.chain
+    return IngestedPartition(key, chain, quarantine, files, audit, clock.seconds, rejection)
+
+
+class _Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        now = time.perf_counter()
+        self.seconds[step] = now - self._last
+        self._last = now
+
+
+def _parsed(source: RawFile, cache: dict[str, SourceRows]) -> SourceRows:
+    if source.relative not in cache:
+        cache[source.relative] = read_source(source)
+    return cache[source.relative]
+
+
+def _account(key: PartitionKey, number: int, rows: SourceRows) -> _Account:
+    homeless = rows.height - sum(rows.partitions.values()) if rows.home == key else 0
+    return _Account(rows, number, rows.partitions.get(key, 0) + homeless)
+
+
+def _one_dialect(accounts: Sequence[_Account]) -> tuple[list[_Account], list[_Account]]:
+    chosen = min(accounts, key=lambda item: item.rows.dialect.priority).rows.dialect
+    feeding = [item for item in accounts if item.rows.dialect is chosen]
+    return feeding, [item for item in accounts if item.rows.dialect is not chosen]
+
+
+def _rows_of(key: PartitionKey, item: _Account) -> pl.DataFrame:
+    """Rows of the file that belong to the partition and could be read, with ``_file``."""
+    unreadable = item.rows.faults.select(ROW)
+    frame = item.rows.frame
+    if len(item.rows.partitions) > 1 or frame[KEY_FAULT].null_count() < frame.height:
+        frame = frame.filter(
+            pl.col(KEY_FAULT).is_null()
+            & (pl.col("date") == key.date)
+            & (pl.col("symbol") == key.symbol)
+        )
+    if unreadable.height:
+        frame = frame.join(unreadable, on=ROW, how="anti", maintain_order="left")
+    return frame.drop(KEY_FAULT).with_columns(pl.lit(item.number, pl.Int64).alias(FILE))
+
+
+def _settle(key: PartitionKey, feeding: Sequence[_Account], lots: tuple[int, ...]) -> None:
+    dialect = feeding[0].rows.dialect
+    if dialect.single_snapshot_files:
+        # one instant says too little about units: all files of the day are asked together
+        together = pl.concat([_rows_of(key, item) for item in feeding], how="diagonal_relaxed")
+        units = settle_units(together, dialect, lots)
+        for item in feeding:
+            item.units = units
+        return
+    for item in feeding:
+        item.units = settle_units(_rows_of(key, item), dialect, lots)
+
+
+def _combined(key: PartitionKey, feeding: Sequence[_Account], lot: int) -> pl.DataFrame:
+    dialect = feeding[0].rows.dialect
+    return pl.concat(
+        [convert_units(_rows_of(key, item), dialect, item.units, lot) for item in feeding],
+        how="diagonal_relaxed",
+    )
+
+
+def _with_minute(rows: pl.DataFrame) -> pl.DataFrame:
+    """``minute`` is the bar's or snapshot's minute; ``seen_at`` orders snapshots within it."""
+    return rows.with_columns(
+        minute=pl.col("time").dt.hour().cast(pl.Int16) * 60 + pl.col("time").dt.minute(),
+        seen_at=pl.col("time"),
+    )
+
+
+def _are_snapshots(feeding: Sequence[_Account]) -> bool:
+    dialect = feeding[0].rows.dialect
+    if dialect.snapshots is not None:
+        return dialect.snapshots
+    opens = [f"{side}open" for side in prefixes(dialect)]
+    return all(
+        item.rows.frame.select(pl.all_horizontal(pl.col(opens).is_null().all())).item()
+        for item in feeding
+    )
+
+
+def _cumulative(feeding: Sequence[_Account]) -> dict[int, bool]:
+    return {item.number: item.units.volume_kind == "cumulative" for item in feeding}
+
+
+def _rejections(
+    key: PartitionKey,
+    feeding: Sequence[_Account],
+    superseded: Sequence[_Account],
+    by_rule: pl.DataFrame,
+) -> pl.DataFrame:
+    """Every row of the partition that left, once, with ``_file`` and ``_row``."""
+    parts = [by_rule]
+    for item in (*feeding, *superseded):
+        own = pl.lit(item.number, pl.Int64).alias(FILE)
+        mine = item.rows.frame.filter(
+            (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
+        )
+        lost = item.rows.faults.select(own, ROW, "reason", "column", "detail")
+        if item.rows.home == key:
+            homeless = item.rows.frame.filter(pl.col(KEY_FAULT).is_not_null())
+            parts.append(
+                homeless.select(
+                    own,
+                    ROW,
+                    pl.col(KEY_FAULT).alias("reason"),
+                    pl.lit("symbol").alias("column"),
+                    pl.format(
+                        "symbol was {}, date {}",
+                        pl.col("symbol").fill_null("missing"),
+                        pl.col("date").cast(pl.String).fill_null("missing or unreadable"),
+                    ).alias("detail"),
+                )
+            )
+            # a homeless row is told once, whatever else of it was unreadable
+            lost = lost.join(homeless.select(ROW), on=ROW, how="anti")
+            elsewhere = item.rows.frame.filter(
+                pl.col(KEY_FAULT).is_null() & ~pl.col(ROW).is_in(mine[ROW].implode())
+            )
+            lost = lost.join(elsewhere.select(ROW), on=ROW, how="anti")
+        else:
+            lost = lost.join(mine.select(ROW), on=ROW, how="semi")
+        if item in superseded:
+            others = mine.join(lost.select(ROW), on=ROW, how="anti")
+            parts.append(
+                others.select(
+                    own,
+                    ROW,
+                    pl.lit("superseded_source").alias("reason"),
+                    pl.lit(None, pl.String).alias("column"),
+                    pl.lit(f"files of dialect {feeding[0].rows.dialect.name} feed {key}").alias(
+                        "detail"
+                    ),
+                )
+            )
+        parts.append(lost)
+    return pl.concat(parts)
+
+
+def _files_frame(
+    key: PartitionKey, accounts: Sequence[_Account], quarantine: pl.DataFrame
+) -> pl.DataFrame:
+    """Rows of ``landed_files``: one a file, with its verdicts and the fate of its rows."""
+    lost = quarantine.group_by("file").agg(pl.len().cast(pl.Int64).alias("rows_quarantined"))
+    frame = pl.DataFrame(
+        [
+            {
+                "symbol": key.symbol,
+                "date": key.date,
+                "file": item.rows.source.relative,
+                "file_sha256": item.rows.source.sha256,
+                "bytes": item.rows.source.path.stat().st_size,
+                "modified_at": dt.datetime.fromtimestamp(
+                    item.rows.source.path.stat().st_mtime, tz=dt.UTC
+                ),
+                "dialect": item.rows.dialect.name,
+                "rows_in": item.rows_in,
+                "iv_unit": item.units.iv_unit,
+                "oi_unit": item.units.oi_unit,
+                "volume_kind": item.units.volume_kind,
+                "volume_unit": item.units.volume_unit,
+                "bar_label": item.units.bar_label,
+            }
+            for item in accounts
+        ],
+        schema_overrides={"modified_at": pl.Datetime("us", "UTC"), "rows_in": pl.Int64},
+    )
+    counted = frame.join(lost, on="file", how="left").with_columns(
+        pl.col("rows_quarantined").fill_null(0)
+    )
+    return counted.with_columns(rows_good=pl.col("rows_in") - pl.col("rows_quarantined")).select(
+        LANDED_FILES_SCHEMA.keys()
+    )
+
+
+LANDED_FILES_SCHEMA: dict[str, pl.DataType] = {
+    "symbol": pl.String(),
+    "date": pl.Date(),
+    "file": pl.String(),
+    "file_sha256": pl.String(),
+    "bytes": pl.Int64(),
+    "modified_at": pl.Datetime("us", "UTC"),
+    "dialect": pl.String(),
+    "rows_in": pl.Int64(),
+    "rows_good": pl.Int64(),
+    "rows_quarantined": pl.Int64(),
+    "iv_unit": pl.String(),
+    "oi_unit": pl.String(),
+    "volume_kind": pl.String(),
+    "volume_unit": pl.String(),
+    "bar_label": pl.String(),
+}
+
+
+def _notes(
+    accounts: Sequence[_Account], spots_settled: int, derived: Mapping[str, int]
+) -> dict[str, Finding]:
+    """Findings that only the way through the steps can tell."""
+    extra = {
+        item.rows.source.relative: item.rows.extra_columns
+        for item in accounts
+        if item.rows.extra_columns
+    }
+    listed = "; ".join(f"{file}: {', '.join(names)}" for file, names in extra.items())
+    nulled = derived["iv_out_of_range_nulled"]
+    return {
+        "extra_columns": Finding(
+            len(accounts), len(extra), not extra, listed or "no unknown column"
+        ),
+        "spot_settled": Finding(
+            sum(item.rows_in for item in accounts),
+            spots_settled,
+            spots_settled == 0,
+            f"{spots_settled:,} rows brought to their minute's spot",
+        ),
+        "iv_out_of_range_nulled": Finding(
+            sum(item.rows_in for item in accounts),
+            nulled,
+            nulled == 0,
+            f"{nulled:,} implied volatilities outside the declared range made null",
+        ),
+    }
+
+
+def _too_bad(
+    key: PartitionKey, files: pl.DataFrame, quarantine: pl.DataFrame, limit: float
+) -> PartitionRejectedError | None:
+    verdict = bad_share(quarantine, int(files["rows_in"].sum()), limit)
+    if verdict.passed and verdict.checked:
+        return None
+    worst = (
+        quarantine.filter(pl.col("counts_as_bad"))
+        .group_by("reason")
+        .agg(pl.len(), pl.first("file", "row_number", "detail"))
+        .sort("len", "reason", descending=[True, False])
+    )
+    told = "; ".join(
+        f"{count:,} {reason} (first: {file} row {row}: {detail})"
+        for reason, count, file, row, detail in worst.head(3).rows()
+    )
+    return PartitionRejectedError(
+        f"{verdict.detail}: {told}" if told else "no row was left to store",
+        place=str(key),
+        next_step="Mend the file and land it again; nothing of this partition was stored",
+    )
+
+
+def _nothing(key: PartitionKey, why: PlatformError, clock: _Clock) -> IngestedPartition:
+    """The outcome of a partition that could not even be judged row by row."""
+    clock.lap("parse")
+    return IngestedPartition(
+        key,
+        pl.DataFrame(schema=canonical_schema()),
+        pl.DataFrame(schema=QUARANTINE_SCHEMA),
+        pl.DataFrame(schema=LANDED_FILES_SCHEMA),
+        pl.DataFrame(schema=AUDIT_SCHEMA),
+        clock.seconds,
+        why,
+    )

@@ -1,0 +1,68 @@
+"""Everything a command needs to run the graph over one home.
+
+Here: definitions, instance, landing and lakehouse of the terminal's home, opened together.
+Not here: runs (``orchestration/materialization.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mr_platform.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from mr_platform.config.settings import Settings
+    from mr_platform.gateways.lakehouse import Lakehouse
+    from mr_platform.gateways.landing import LandingCatalogue, LandingZone
+    from mr_platform.trading_calendar import PartitionKey
+
+INGESTED_ASSETS = ("landed_files", "option_chain", "quarantined_rows", "load_audit")
+"""What landed files become: made together, whichever of them is asked for."""
+
+
+@dataclass
+class Graph:
+    """One home, opened."""
+
+    settings: Settings
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    zone: LandingZone
+    catalogue: LandingCatalogue
+
+    @cached_property
+    def lakehouse(self) -> Lakehouse:
+        """The home's tables."""
+        from mr_platform.gateways.lakehouse import Lakehouse
+
+        return Lakehouse(self.settings.lakehouse_root, self.settings.parquet)
+
+    def refresh(self) -> None:
+        """Bring the catalogue up to the landing folder as it is now."""
+        from mr_platform.orchestration.ingestion import refresh_catalogue
+
+        refresh_catalogue(self.catalogue)
+
+    def fingerprints(self) -> dict[PartitionKey, str]:
+        """Fingerprint of the landed files of each partition that has any."""
+        return {key: inputs.fingerprint for key, inputs in self.catalogue.partitions().items()}
+
+
+@contextmanager
+def open_graph(terminal: Terminal) -> Iterator[Graph]:
+    """Open definitions, instance, landing and lakehouse of the terminal's home."""
+    from mr_platform.definitions import defs
+    from mr_platform.gateways.landing import LandingCatalogue, LandingZone
+    from mr_platform.orchestration.home_instance import open_instance
+
+    settings = terminal.settings
+    zone = LandingZone(settings.landing_dir)
+    with open_instance(settings) as instance:
+        catalogue = LandingCatalogue(settings.landing_catalogue, zone)
+        yield Graph(settings, defs, instance, zone, catalogue)

@@ -1,0 +1,208 @@
+"""``mr materialize``: assets for dates and symbols, in this process, resumable.
+
+Here: which partitions are asked for, the dry run, progress, what came out.
+Not here: planning and runs (``orchestration/materialization.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mr_platform.cli.arguments import DATES, NAMES, SYMBOLS, DateRange
+from mr_platform.cli.graph import Graph, open_graph
+from mr_platform.cli.terminal import (
+    Terminal,
+    duration,
+    example,
+    facts,
+    listing,
+    table,
+    with_terminal,
+)
+
+if TYPE_CHECKING:
+    from mr_platform.orchestration.materialization import BatchOutcome, Plan
+    from mr_platform.trading_calendar import PartitionKey
+
+
+@click.command(
+    epilog=example(
+        "mr materialize option_chain",
+        "mr materialize option_chain --dates 2025-08-01:2025-08-31 --symbols NIFTY --dry-run",
+        "mr materialize option_chain --stale",
+    )
+)
+@click.argument("assets", type=NAMES, metavar="ASSET[,ASSET…]")
+@click.option("--dates", type=DATES, help="Days A:B; without it every day with landed files.")
+@click.option("--symbols", type=SYMBOLS, help="Only these symbols.")
+@click.option("--days", type=click.IntRange(min=1), help="Only the latest N days of those.")
+@click.option(
+    "--stale", is_flag=True, help="Only partitions made from another definition or files."
+)
+@click.option("--force", is_flag=True, help="Also partitions that are current.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be made, and make nothing.")
+@with_terminal
+def materialize(
+    terminal: Terminal,
+    assets: tuple[str, ...],
+    dates: DateRange | None,
+    symbols: tuple[str, ...] | None,
+    days: int | None,
+    stale: bool,
+    force: bool,
+    dry_run: bool,
+) -> None:
+    """Materialise assets for dates and symbols.
+
+    What was made with today's definition from today's files is skipped, so a stopped command
+    resumes when it is run again.
+    """
+    if stale and force:
+        raise click.UsageError("--stale and --force exclude each other.")
+    from mr_platform.orchestration.materialization import plan_materialization, require_assets
+
+    with open_graph(terminal) as graph:
+        names = require_assets(graph.definitions, assets)
+        graph.refresh()
+        fingerprints = graph.fingerprints()
+        plan = plan_materialization(
+            graph.definitions,
+            graph.instance,
+            names,
+            fingerprints,
+            asked=asked_partitions(fingerprints, dates, symbols, days),
+            stale_only=stale,
+            force=force,
+            limit=graph.settings.orchestration.max_partitions_per_run,
+        )
+        if dry_run:
+            terminal.result(_plan_document(plan), _plan_text(plan))
+            return
+        outcomes = run_with_progress(terminal, graph, plan)
+    document = {**_plan_document(plan), **outcome_document(outcomes)}
+    terminal.result(document, _outcome_text(plan, outcomes))
+    if any(outcome.faults for outcome in outcomes) or (plan.without_input and not plan.to_make):
+        terminal.fail()
+
+
+def asked_partitions(
+    fed: Sequence[PartitionKey] | dict[PartitionKey, str],
+    dates: DateRange | None,
+    symbols: Sequence[str] | None,
+    days: int | None,
+) -> list[PartitionKey]:
+    """Partitions asked for: every trading day of explicit dates, else those with landed files."""
+    from mr_platform.trading_calendar import SYMBOLS as ALL
+    from mr_platform.trading_calendar import PartitionKey, trading_days
+
+    wanted = tuple(symbols or ALL)
+    if dates is None:
+        keys = sorted(key for key in fed if key.symbol in wanted)
+    else:
+        trading = trading_days(dates.first, dates.last)
+        keys = [PartitionKey(day, symbol) for day in trading for symbol in wanted]
+    if days is not None:
+        latest = set(sorted({key.date for key in keys})[-days:])
+        keys = [key for key in keys if key.date in latest]
+    return keys
+
+
+def run_with_progress(terminal: Terminal, graph: Graph, plan: Plan) -> list[BatchOutcome]:
+    """Run a plan, telling progress by partitions."""
+    from mr_platform.orchestration.materialization import run_plan
+
+    with terminal.progress("materialising", len(plan.to_make)) as advance:
+
+        def told(outcome: BatchOutcome) -> None:
+            done = [*outcome.made, *outcome.faults]
+            note = f"{min(done)} … {max(done)}" if len(done) > 1 else str(done[0])
+            failed = f", {len(outcome.faults)} failed" if outcome.faults else ""
+            advance(len(done), f"{note} in {duration(outcome.seconds)}{failed}")
+
+        return run_plan(graph.definitions, graph.instance, plan, told)
+
+
+def outcome_document(outcomes: Sequence[BatchOutcome]) -> dict[str, Any]:
+    """What runs made, for programs."""
+    return {
+        "made": [str(key) for outcome in outcomes for key in outcome.made],
+        "failed": [
+            {"partition": str(key), "kind": fault.kind, "fault": fault.message}
+            for outcome in outcomes
+            for key, fault in outcome.faults.items()
+        ],
+        "runs": [outcome.run_id for outcome in outcomes],
+        "seconds": round(sum(outcome.seconds for outcome in outcomes), 3),
+    }
+
+
+def fault_lines(outcomes: Sequence[BatchOutcome]) -> list[str]:
+    """One line for each partition that was not made."""
+    return [
+        f"error: {key}: {fault.message}"
+        for outcome in outcomes
+        for key, fault in sorted(outcome.faults.items())
+    ]
+
+
+def _plan_document(plan: Plan) -> dict[str, Any]:
+    return {
+        "assets": list(plan.assets),
+        "to_make": [str(key) for key in plan.to_make],
+        "current": [str(key) for key in plan.current],
+        "without_input": [str(key) for key in plan.without_input],
+        "runs_planned": len(plan.batches),
+        "expected_seconds": round(plan.expected_seconds, 1),
+        "seconds_a_partition": round(plan.timing.seconds, 3),
+        "timed_partitions": plan.timing.partitions,
+    }
+
+
+def _plan_text(plan: Plan) -> str:
+    basis = (
+        f"measured on {plan.timing.partitions:,} partitions"
+        if plan.timing.partitions
+        else "not measured yet"
+    )
+    lines = [
+        facts(
+            {
+                "assets": ", ".join(plan.assets),
+                "to make": f"{len(plan.to_make):,} partitions in {len(plan.batches):,} runs",
+                "current": f"{len(plan.current):,} partitions, skipped",
+                "without input": f"{len(plan.without_input):,} partitions, no landed file",
+                "expected time": f"{duration(plan.expected_seconds)} "
+                f"({plan.timing.seconds:.2f} s a partition, {basis})",
+            }
+        )
+    ]
+    if plan.to_make:
+        rows = [
+            (number, str(batch[0]), str(batch[-1]), len(batch))
+            for number, batch in enumerate(plan.batches, 1)
+        ]
+        lines += ["", table(["run", "from", "to", "partitions"], rows, right=(0, 3))]
+    if plan.without_input:
+        lines += ["", f"no landed file: {listing(plan.without_input, 12)}"]
+    lines += ["", "dry run: nothing was made"]
+    return "\n".join(lines)
+
+
+def _outcome_text(plan: Plan, outcomes: Sequence[BatchOutcome]) -> str:
+    made = sum(len(outcome.made) for outcome in outcomes)
+    failed = sum(len(outcome.faults) for outcome in outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    lines = fault_lines(outcomes)
+    if plan.without_input:
+        lines.append(
+            f"no landed file for {len(plan.without_input):,} partitions: "
+            f"{listing(plan.without_input)}"
+        )
+    lines.append(
+        f"{made:,} partitions made in {duration(seconds)}, {failed:,} failed, "
+        f"{len(plan.current):,} current already, {len(plan.without_input):,} without input"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,130 @@
+"""``mr status``: partitions by asset, checks, staleness, faulty files.
+
+Here: what is shown of it.
+Not here: reading the event log (``orchestration/partition_status.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mr_platform.cli.arguments import NAMES
+from mr_platform.cli.graph import open_graph
+from mr_platform.cli.terminal import Terminal, cell, example, table, with_terminal
+
+if TYPE_CHECKING:
+    from mr_platform.gateways.landing import FaultyFile
+    from mr_platform.orchestration.partition_status import AssetStatus
+
+_SHOWN = 10
+
+
+@click.command(epilog=example("mr status", "mr status --asset option_chain --json"))
+@click.option("--asset", "assets", type=NAMES, help="Only these assets.")
+@with_terminal
+def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
+    """Partitions by asset: made, stale, failed, waiting; checks; faulty files in landing.
+
+    A partition is stale when its definition changed since it was made, or when other files feed
+    it now. `mr materialize ASSET --stale` makes exactly the stale ones again.
+    """
+    from mr_platform.orchestration.materialization import require_assets
+    from mr_platform.orchestration.partition_status import (
+        materializable_assets,
+        read_asset_status,
+    )
+
+    with open_graph(terminal) as graph:
+        known = materializable_assets(graph.definitions)
+        if assets:
+            require_assets(graph.definitions, assets)
+        chosen = [name for name in known if not assets or name in assets]
+        graph.refresh()
+        fingerprints = {str(key): value for key, value in graph.fingerprints().items()}
+        found = [
+            read_asset_status(graph.definitions, graph.instance, name, fingerprints)
+            for name in chosen
+        ]
+        faulty = list(graph.catalogue.faulty_files())
+    document = {
+        "home": str(terminal.settings.home),
+        "partitions_with_input": len(fingerprints),
+        "assets": [dataclasses.asdict(asset) for asset in found],
+        "faulty_files": [dataclasses.asdict(file) for file in faulty],
+    }
+    terminal.result(document, _text(str(terminal.settings.home), found, faulty))
+
+
+def _text(home: str, found: Sequence[AssetStatus], faulty: Sequence[FaultyFile]) -> str:
+    parts = [f"home {home}", _assets(found)]
+    checks = _checks(found)
+    if checks:
+        parts.append(checks)
+    for asset in found:
+        parts += [text for text in (_stale(asset), _failed(asset)) if text]
+    if faulty:
+        rows = [(file.relative, file.fault, cell(file.seen_at)) for file in faulty[:_SHOWN]]
+        parts.append(f"faulty files in landing: {len(faulty):,}")
+        parts.append(table(["file", "fault", "seen"], rows))
+    waiting = sorted({key for asset in found for key in asset.missing})
+    stale = sorted({key for asset in found for key in asset.stale})
+    if waiting:
+        parts.append(f"next: mr materialize {found[-1].asset}   ({len(waiting):,} are waiting)")
+    elif stale:
+        names = ",".join(asset.asset for asset in found if asset.stale)
+        parts.append(f"next: mr materialize {names} --stale")
+    return "\n\n".join(parts)
+
+
+def _assets(found: Sequence[AssetStatus]) -> str:
+    rows = [
+        (
+            asset.asset,
+            len(asset.materialized),
+            len(asset.stale),
+            len(asset.failed),
+            len(asset.running),
+            len(asset.missing),
+        )
+        for asset in found
+    ]
+    headers = ["asset", "made", "stale", "failed", "running", "with input, not made"]
+    return table(headers, rows, right=(1, 2, 3, 4, 5))
+
+
+def _checks(found: Sequence[AssetStatus]) -> str:
+    rows: list[tuple[Any, ...]] = [
+        (f"{asset.asset}: {name}", counts.passed, len(counts.warned), len(counts.failed))
+        for asset in found
+        for name, counts in asset.checks.items()
+    ]
+    return table(["check", "passed", "warned", "failed"], rows, right=(1, 2, 3)) if rows else ""
+
+
+def _stale(asset: AssetStatus) -> str:
+    if not asset.stale:
+        return ""
+    lines = [f"stale partitions of {asset.asset}:"]
+    lines += [f"  {key}  {reason}" for key, reason in list(asset.stale.items())[:_SHOWN]]
+    return _cut(lines, len(asset.stale))
+
+
+def _failed(asset: AssetStatus) -> str:
+    told = {
+        key: sentence for counts in asset.checks.values() for key, sentence in counts.failed.items()
+    }
+    keys = sorted({*asset.failed, *told})
+    if not keys:
+        return ""
+    lines = [f"failed partitions of {asset.asset}:"]
+    lines += [f"  {key}  {told.get(key, 'the run failed')}" for key in keys[:_SHOWN]]
+    return _cut(lines, len(keys))
+
+
+def _cut(lines: list[str], total: int) -> str:
+    more = f"\n  … and {total - _SHOWN:,} more (--json lists all)" if total > _SHOWN else ""
+    return "\n".join(lines) + more

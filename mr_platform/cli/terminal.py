@@ -1,0 +1,193 @@
+"""What a command writes, and where: the result on stdout, progress and notes on stderr.
+
+Here: the options every command takes, results as text or JSON, plain tables, progress.
+Not here: what the result means (the command).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from mr_platform.config.settings import Settings
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Progress(Protocol):
+    """Told after each piece of work."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Tell that ``done`` more pieces are finished; ``note`` says which."""
+
+
+class Terminal:
+    """Where one command writes.
+
+    Args:
+        home: Home folder given by ``--home``, or None for ``MR_HOME``.
+        as_json: True when stdout carries one JSON document and nothing else.
+    """
+
+    def __init__(self, home: str | None, as_json: bool) -> None:
+        self.as_json = as_json
+        if home:
+            # the graph's resources and the processes of `mr ui` resolve the same home
+            os.environ["MR_HOME"] = str(Path(home).expanduser().absolute())
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """Settings of the chosen home."""
+        from mr_platform.config.settings import load_settings
+
+        return load_settings()
+
+    def result(self, document: Mapping[str, Any] | Sequence[Any], text: str) -> None:
+        """Print the command's result: ``document`` under ``--json``, else ``text``."""
+        if self.as_json:
+            click.echo(json.dumps(document, default=_plain, ensure_ascii=False, indent=2))
+        elif text:
+            click.echo(text)
+
+    def note(self, text: str) -> None:
+        """Tell something beside the result, on stderr."""
+        click.echo(text, err=True)
+
+    def fail(self, code: int = 1) -> NoReturn:
+        """Leave with an exit code after the result was printed."""
+        raise click.exceptions.Exit(code)
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Progress]:
+        """Show progress on stderr: a bar on a terminal, plain lines elsewhere."""
+        if self.as_json or not sys.stderr.isatty():
+            yield self._plain_progress(title, total)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Bar(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
+            task = bar.add_task(title, total=total, note="")
+
+            def advance(done: int, note: str = "") -> None:
+                bar.update(task, advance=done, note=note)
+
+            yield advance
+
+    def _plain_progress(self, title: str, total: int) -> Progress:
+        finished = 0
+
+        def advance(done: int, note: str = "") -> None:
+            nonlocal finished
+            finished += done
+            self.note(f"{title}: {finished}/{total} {note}".rstrip())
+
+        return advance
+
+
+def with_terminal(function: _Function) -> _Function:
+    """Give a command ``--home`` and ``--json``, and a ``Terminal`` as its first argument."""
+
+    @click.option(
+        "--home",
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        help="Home folder (default: $MR_HOME, else ./data).",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+    @functools.wraps(function)
+    def command(home: str | None, as_json: bool, **arguments: Any) -> Any:
+        return function(Terminal(home, as_json), **arguments)
+
+    return command  # type: ignore[return-value]
+
+
+def example(*lines: str) -> str:
+    """Epilog of a command's help: its examples, one a line."""
+    return "\b\n" + "\n".join(["Example:", *(f"  {line}" for line in lines)])
+
+
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()
+) -> str:
+    """Rows as aligned plain text; columns whose index is in ``right`` are right-aligned."""
+    cells = [[cell(value) for value in row] for row in rows]
+    widths = [
+        max(len(header), *(len(row[i]) for row in cells)) if cells else len(header)
+        for i, header in enumerate(headers)
+    ]
+
+    def line(values: Sequence[str]) -> str:
+        padded = [
+            value.rjust(widths[i]) if i in right else value.ljust(widths[i])
+            for i, value in enumerate(values)
+        ]
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(headers), line(["-" * w for w in widths]), *map(line, cells)])
+
+
+def facts(values: Mapping[str, Any]) -> str:
+    """Names and values, one pair a line; names with underscores are read as words."""
+    width = max((len(name) for name in values), default=0)
+    return "\n".join(
+        f"{name.replace('_', ' ').ljust(width)}  {cell(value)}" for name, value in values.items()
+    )
+
+
+def cell(value: Any) -> str:
+    """One value as a person reads it: grouped thousands, an en dash for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    if isinstance(value, dt.datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``4.2 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def listing(values: Sequence[Any], limit: int = 6) -> str:
+    """The first values, and how many more there are."""
+    shown = ", ".join(str(value) for value in values[:limit])
+    return shown if len(values) <= limit else f"{shown} and {len(values) - limit:,} more"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    return str(value)

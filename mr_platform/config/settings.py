@@ -1,0 +1,217 @@
+"""Settings of a run: one YAML file of profiles, checked by a schema, overridden by the environment.
+
+Here: HOW a run is tuned (paths, compression, limits, dated market conventions).
+Not here: WHAT a column is (``registry/``), secrets, anything read at import.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mr_platform.errors import SettingsError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ParquetSettings(_Strict):
+    """How lakehouse files are written."""
+
+    compression: Literal["zstd", "snappy", "lz4", "gzip", "uncompressed"] = "zstd"
+    compression_level: int | None = Field(default=1, ge=1, le=22)
+    row_group_rows: int = Field(default=131_072, ge=1_000)
+
+
+class QualitySettings(_Strict):
+    """Limits of the rules at the door; shares are fractions of rows."""
+
+    max_bad_share: float = Field(default=0.10, ge=0, le=1)
+    parity_tolerance: float = Field(default=0.001, gt=0)
+    parity_warn_share: float = Field(default=0.20, ge=0, le=1)
+    run_great_expectations: bool = True
+
+
+class OrchestrationSettings(_Strict):
+    """Batch sizes, limits and intervals of runs and sensors."""
+
+    max_partitions_per_run: int = Field(default=20, ge=1)
+    max_concurrent_runs: int = Field(default=2, ge=1)
+    landing_settle_seconds: float = Field(default=3, ge=0)
+    sensor_interval_seconds: int = Field(default=30, ge=1)
+    sensor_inspect_budget_seconds: float = Field(default=30, gt=0)
+    overdue_after_hours: float = Field(default=3, gt=0)
+
+
+class NotificationSettings(_Strict):
+    """Where failures and overdue data are told."""
+
+    webhook_url: str | None = None
+    webhook_timeout_seconds: float = Field(default=5, gt=0)
+
+
+class DatedValue(_Strict):
+    """A value that holds from a date until the next entry."""
+
+    start: dt.date = Field(alias="from")
+    value: float
+
+
+class MarketSettings(_Strict):
+    """Dated conventions of the market: rate, lot sizes; strike steps by symbol."""
+
+    risk_free_rate: tuple[DatedValue, ...]
+    lot_sizes: dict[str, tuple[DatedValue, ...]]
+    strike_steps: dict[str, float]
+
+    @model_validator(mode="after")
+    def _dates_ascend(self) -> MarketSettings:
+        series = {"risk_free_rate": self.risk_free_rate, **self.lot_sizes}
+        for name, entries in series.items():
+            starts = [entry.start for entry in entries]
+            if not starts or starts != sorted(set(starts)):
+                raise ValueError(f"dates of {name} must be given, ascending and distinct")
+        return self
+
+    def rate_on(self, day: dt.date) -> float:
+        """Continuous yearly risk-free rate (decimal) on a day."""
+        return _value_on(self.risk_free_rate, day, "risk_free_rate")
+
+    def lot_size_on(self, symbol: str, day: dt.date) -> int:
+        """Units of the index per contract on a day."""
+        if symbol not in self.lot_sizes:
+            raise SettingsError(
+                f"no lot sizes are declared for {symbol}",
+                place="settings.yaml: market.lot_sizes",
+                next_step=f"Declared: {', '.join(sorted(self.lot_sizes))}",
+            )
+        return int(_value_on(self.lot_sizes[symbol], day, f"lot_sizes.{symbol}"))
+
+    def recent_lot_sizes(self, symbol: str, day: dt.date, days: int = 400) -> tuple[int, ...]:
+        """Lot sizes in force on a day or within ``days`` around it.
+
+        Contracts listed before a change keep the old size until they expire, and a change is
+        announced before it holds, so open interest near a change divides by either.
+        """
+        near = [
+            int(entry.value)
+            for entry, following in zip(
+                self.lot_sizes[symbol], [*self.lot_sizes[symbol][1:], None], strict=True
+            )
+            if entry.start <= day + dt.timedelta(days=days)
+            and (following is None or following.start >= day - dt.timedelta(days=days))
+        ]
+        return tuple(dict.fromkeys([self.lot_size_on(symbol, day), *near]))
+
+
+class Settings(_Strict):
+    """Everything tunable of one run, resolved for one profile and one home."""
+
+    profile: str
+    home: Path
+    parquet: ParquetSettings
+    quality: QualitySettings
+    orchestration: OrchestrationSettings
+    notifications: NotificationSettings
+    market: MarketSettings
+
+    @property
+    def landing_dir(self) -> Path:
+        """Folder that landed files are dropped into."""
+        return self.home / "landing"
+
+    @property
+    def lakehouse_root(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.home / "lakehouse"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's SQLite storage."""
+        return self.home / "dagster"
+
+    @property
+    def landing_catalogue(self) -> Path:
+        """SQLite file that remembers what each landed file holds."""
+        return self.home / "landing_catalogue.sqlite"
+
+    @property
+    def notifications_log(self) -> Path:
+        """JSON-lines file of every notification."""
+        return self.home / "notifications.jsonl"
+
+
+def load_settings(
+    home: Path | str | None = None,
+    profile: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings of a profile, for a home folder.
+
+    Args:
+        home: Home folder; None takes ``MR_HOME``, else the profile's ``home``.
+        profile: Profile name; None takes ``MR_PROFILE``, else ``local``.
+        environment: Variables to read instead of the process environment.
+
+    Returns:
+        The resolved settings; ``home`` is absolute.
+
+    Raises:
+        SettingsError: Unknown profile, or a value the schema refuses.
+    """
+    variables = os.environ if environment is None else environment
+    document = yaml.safe_load(
+        resources.files("mr_platform.config").joinpath("settings.yaml").read_text("utf-8")
+    )
+    name = profile or variables.get("MR_PROFILE") or "local"
+    profiles: dict[str, Any] = document["profiles"]
+    if name not in profiles:
+        raise SettingsError(
+            f"profile {name} is not declared",
+            place="settings.yaml",
+            next_step=f"Declared profiles: {', '.join(sorted(profiles))}",
+        )
+    values = _merged(document["default"], profiles[name] or {})
+    chosen = Path(home or variables.get("MR_HOME") or values["home"]).expanduser()
+    values["home"] = chosen.absolute()
+    if webhook := variables.get("MR_WEBHOOK_URL"):
+        values["notifications"] = {**values["notifications"], "webhook_url": webhook}
+    try:
+        return Settings(profile=name, **values)
+    except ValidationError as refused:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in refused.errors()
+        )
+        raise SettingsError(faults, place=f"settings.yaml, profile {name}") from refused
+
+
+def _merged(base: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in override.items():
+        known = result.get(key)
+        result[key] = (
+            _merged(known, value)
+            if isinstance(known, dict) and isinstance(value, Mapping)
+            else value
+        )
+    return result
+
+
+def _value_on(entries: tuple[DatedValue, ...], day: dt.date, name: str) -> float:
+    current = [entry.value for entry in entries if entry.start <= day]
+    if not current:
+        raise SettingsError(
+            f"{name} is declared from {entries[0].start} on, asked for {day}",
+            place="settings.yaml: market",
+            next_step="Add an earlier entry",
+        )
+    return current[-1]

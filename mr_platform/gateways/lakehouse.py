@@ -1,0 +1,543 @@
+"""The lakehouse: Delta tables whose partitions are replaced whole, one commit for one run.
+
+Here: which files a version of a table holds, and the commit that replaces partitions.
+Not here: how one file is written (``partition_files.py``), restore, compaction and vacuum
+(``table_maintenance.py``), what a column means (``registry/``).
+
+How a commit stays right: data files are written first, under names nobody else knows. Then one
+log entry adds them and removes every file that the table's *newest* version holds for the run's
+partitions. The entry is taken only if no other entry came in between (no conflict resolution by
+the library: ``max_commit_retries=0``); otherwise the newest version is read again and the entry
+made anew, which costs milliseconds because no data is written twice. So writers of disjoint
+partitions lose nothing, the last writer of a partition replaces all of it, and a killed process
+leaves files that no version names.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import polars as pl
+
+from mr_platform.config.settings import ParquetSettings
+from mr_platform.errors import TableConflictError, TableError
+from mr_platform.gateways import partition_files, partition_frames, table_maintenance
+from mr_platform.gateways.partition_files import PARTITION_COLUMNS, PartitionFile
+from mr_platform.gateways.storage_faults import told_as_storage_error
+from mr_platform.gateways.table_maintenance import (
+    OptimizeReport,
+    RestoreReport,
+    TableVersion,
+    VacuumReport,
+)
+from mr_platform.gateways.table_state import (
+    at_version,
+    files_of,
+    of_keys,
+    require_files,
+    schema_of,
+)
+from mr_platform.trading_calendar import PartitionKey
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+Result = TypeVar("Result")
+
+_TABLE_OPTIONS = {
+    # Opening reads one checkpoint and the entries since: 30 ms at 6,500 partitions.
+    "delta.checkpointInterval": "50",
+    # Every partition is one file, so column statistics in the log skip nothing that the partition
+    # values don't; without them opening takes 30 ms instead of 50.
+    "delta.dataSkippingNumIndexedCols": "0",
+    # Versions stay readable as long as vacuum has not taken their files.
+    "delta.logRetentionDuration": "interval 365 days",
+    "delta.deletedFileRetentionDuration": "interval 168 hours",
+}
+_RESERVED_INFO = frozenset(
+    {
+        "timestamp", "operation", "engineInfo", "operationParameters", "readVersion",
+        "isolationLevel", "isBlindAppend", "userId", "userName", "userMetadata",
+    }
+)  # fmt: skip
+_MAX_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class CommitReport:
+    """What one ``replace_partitions`` did.
+
+    Attributes:
+        table: Name of the table.
+        version: Version of the table that this commit made.
+        partitions: Number of partitions replaced.
+        rows: Rows written.
+        files: Data files written.
+        files_removed: Data files of earlier generations that this commit replaced.
+        bytes_written: Size of the data files.
+        attempts: 1, plus one for every other writer that came in between.
+        seconds: Wall time, data files and commit.
+    """
+
+    table: str
+    version: int
+    partitions: int
+    rows: int
+    files: int
+    files_removed: int
+    bytes_written: int
+    attempts: int
+    seconds: float
+
+
+class Lakehouse:
+    """Delta tables partitioned by symbol and date under one root.
+
+    Args:
+        root: Folder of the tables, or an address such as ``gs://bucket/lakehouse``.
+        parquet: Compression and row-group size of data files.
+        storage_options: Options of the object store; None on local disk.
+        commit_attempts: How often a commit is tried when other writers come in between.
+        backoff_seconds: Longest pause before the second attempt; it doubles, up to one second,
+            and each pause is drawn at random below it so that writers don't march in step.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        parquet: ParquetSettings,
+        *,
+        storage_options: Mapping[str, str] | None = None,
+        commit_attempts: int = 30,
+        backoff_seconds: float = 0.02,
+    ) -> None:
+        text = str(root)
+        self.root = text.rstrip("/") if "://" in text else str(Path(text).absolute())
+        self.parquet = parquet
+        self.storage_options = dict(storage_options) if storage_options else None
+        self._attempts = commit_attempts
+        self._backoff = backoff_seconds
+        self._opened: dict[str, tuple[DeltaTable, object]] = {}
+        self._lock = threading.RLock()
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def exists(self, table: str) -> bool:
+        """Whether the table has been created."""
+        from deltalake import DeltaTable
+
+        return bool(DeltaTable.is_deltatable(self.uri(table), self.storage_options))
+
+    def tables(self) -> list[str]:
+        """Names of all tables on a local root, sorted; empty before the first write.
+
+        Raises:
+            TableError: The root is an object store, where names are known from the assets only.
+        """
+        if "://" in self.root:
+            raise TableError("tables are listed on a local root only", place=self.root)
+        logs = Path(self.root).glob("*/_delta_log")
+        return sorted(log.parent.name for log in logs if self.exists(log.parent.name))
+
+    def uri(self, table: str) -> str:
+        """Folder or address of a table.
+
+        Raises:
+            TableError: The name is not a plain word.
+        """
+        if not table.isidentifier():
+            raise TableError(
+                f"table name was {table!r}",
+                next_step="A table name is made of letters, digits and _",
+            )
+        return f"{self.root}/{table}"
+
+    def version(self, table: str) -> int:
+        """Newest version of a table."""
+        with self._lock:
+            return int(self._newest(table).version())
+
+    def schema(self, table: str) -> dict[str, pl.DataType]:
+        """Columns and types of a table, in order."""
+        with self._lock:
+            return schema_of(self._newest(table))
+
+    def read_partition_counts(self, table: str) -> pl.DataFrame:
+        """Rows of every partition that has any, from the log alone.
+
+        Returns:
+            Columns symbol (String), date (Date), rows (Int64), sorted by symbol and date.
+        """
+        files = self._files(table)
+        unknown = files.filter(pl.col("rows").is_null())
+        if not unknown.is_empty():
+            files = self._counted(table, files)
+        return files.group_by(PARTITION_COLUMNS).agg(pl.col("rows").sum()).sort(PARTITION_COLUMNS)
+
+    def scan(
+        self,
+        table: str,
+        keys: Sequence[PartitionKey] | None = None,
+        *,
+        version: int | None = None,
+    ) -> pl.LazyFrame:
+        """Rows of partitions, lazily; only the files of these partitions are ever opened.
+
+        Args:
+            table: Name of the table.
+            keys: Partitions; None reads the whole table. A partition without rows yields none.
+            version: Version to read; None reads the newest.
+
+        Returns:
+            The rows in the table's column order and exact types; partitions ascend by symbol
+            and date, rows in a partition as they were written.
+
+        Raises:
+            TableError: No such table or version, or vacuum has removed files of that version.
+        """
+        with self._lock:
+            opened = self._newest(table)
+            if version is not None:
+                opened = at_version(
+                    self.uri(table), version, int(opened.version()), self.storage_options
+                )
+            schema = schema_of(opened)
+            files = files_of(opened)
+        if keys is not None:
+            files = of_keys(files, keys)
+        if version is not None:
+            require_files(self.uri(table), version, files["path"].to_list())
+        return partition_files.scan_files(self.uri(table), files, schema, self.storage_options)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def replace_partitions(
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        keys: Sequence[PartitionKey],
+        *,
+        commit_info: Mapping[str, str] | None = None,
+    ) -> CommitReport:
+        """Replace exactly these partitions by the rows of a frame, in one commit.
+
+        The first write creates the table and declares its schema. Partitions not named keep
+        their rows; a named partition without rows in the frame becomes empty.
+
+        Args:
+            table: Name of the table.
+            frame: Rows of the named partitions only, with the columns symbol and date.
+            keys: The partitions to replace, at least one, in any order.
+            commit_info: Facts kept in the table's history, such as the run id.
+
+        Returns:
+            What was written.
+
+        Raises:
+            TableError: Rows outside the keys, or columns that differ from the table's: nothing
+                was written.
+            TableConflictError: Other writers came in between at every attempt.
+            StorageError: Files could not be written; the table is as it was.
+        """
+        started = time.perf_counter()
+        uri = self.uri(table)
+        info = _checked_info(table, commit_info)
+        groups = partition_frames.rows_by_key(table, frame, keys)
+        with told_as_storage_error(uri, *_delta_faults()):
+            self._ensure(table, frame)
+        written: list[PartitionFile] = []
+        try:
+            for key, rows in groups.items():
+                written.append(
+                    partition_files.write_partition(
+                        uri, key, rows, self.parquet, self.storage_options
+                    )
+                )
+            (version, removed), attempts = self._with_retries(
+                table, lambda: self._commit(table, frame, written, keys, info)
+            )
+        except BaseException:
+            partition_files.discard(uri, written)
+            raise
+        return CommitReport(
+            table=table,
+            version=version,
+            partitions=len(set(keys)),
+            rows=frame.height,
+            files=len(written),
+            files_removed=removed,
+            bytes_written=sum(file.size for file in written),
+            attempts=attempts,
+            seconds=time.perf_counter() - started,
+        )
+
+    # -- keeping tables in shape -----------------------------------------------------------------
+
+    def history(self, table: str, limit: int | None = 20) -> list[TableVersion]:
+        """Versions of a table, newest first; None for ``limit`` gives all that the log holds."""
+        with self._lock:
+            return table_maintenance.history(self._newest(table), limit)
+
+    def restore(
+        self, table: str, version: int, *, commit_info: Mapping[str, str] | None = None
+    ) -> RestoreReport:
+        """Make an earlier version the newest one; itself a commit, so it can be undone.
+
+        Raises:
+            TableError: No such version, or vacuum has removed files of it.
+            TableConflictError: Other writers came in between at every attempt.
+        """
+        info = _checked_info(table, commit_info)
+
+        def attempt() -> RestoreReport:
+            with self._lock:
+                return table_maintenance.restore(
+                    self._newest(table), self.uri(table), version, info, self.storage_options
+                )
+
+        report, _ = self._with_retries(table, attempt)
+        return report
+
+    def optimize(
+        self,
+        table: str,
+        zorder_by: Sequence[str] = (),
+        *,
+        keys: Sequence[PartitionKey] | None = None,
+    ) -> OptimizeReport:
+        """Compact the files of partitions; rows stay the same.
+
+        Args:
+            table: Name of the table.
+            zorder_by: Columns to lay out along a z-order curve inside each partition. Empty only
+                joins small files and keeps the order of rows.
+            keys: Partitions to compact; None takes all.
+
+        Raises:
+            TableError: No such table, or an unknown or partition column in ``zorder_by``.
+            TableConflictError: Other writers replaced the same partitions at every attempt.
+        """
+
+        def attempt() -> OptimizeReport:
+            with self._lock:
+                opened = self._newest(table)
+                table_maintenance.require_columns(table, zorder_by, schema_of(opened))
+                return table_maintenance.optimize(opened, zorder_by, keys, self.parquet)
+
+        report, _ = self._with_retries(table, attempt)
+        return report
+
+    def vacuum(
+        self,
+        table: str,
+        retention_hours: int = 168,
+        *,
+        dry_run: bool = True,
+        force: bool = False,
+    ) -> VacuumReport:
+        """Delete files that no version of the last ``retention_hours`` names.
+
+        Args:
+            table: Name of the table.
+            retention_hours: Age that a file must have.
+            dry_run: Only list them.
+            force: Allow less than 168 hours. Versions go, and a writer that is at work loses
+                files not yet committed: for tables that nobody else uses.
+
+        Raises:
+            TableError: No such table, or a short retention without ``force``.
+        """
+        with self._lock:
+            opened = self._newest(table)
+            with told_as_storage_error(self.uri(table), *_delta_faults()):
+                return table_maintenance.vacuum(
+                    opened, self.uri(table), retention_hours, dry_run=dry_run, force=force
+                )
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _newest(self, table: str) -> DeltaTable:
+        """The table at its newest version; the log is read on from where it was last read."""
+        uri = self.uri(table)
+        held = self._opened.get(table)
+        with told_as_storage_error(uri, *_delta_faults()):
+            if held is not None and held[1] == self._trace(uri, int(held[0].version())):
+                held[0].update_incremental()
+                opened = held[0]
+            else:
+                opened = self._open(table)
+        self._opened[table] = (opened, self._trace(uri, int(opened.version())))
+        return opened
+
+    def _open(self, table: str) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            return DeltaTable(self.uri(table), storage_options=self.storage_options)
+        except TableNotFoundError as absent:
+            self._opened.pop(table, None)
+            here = [] if "://" in self.root else self.tables()
+            raise TableError(
+                "there is no such table",
+                place=table,
+                next_step=f"Tables in {self.root}: {', '.join(here) or 'none yet'}",
+            ) from absent
+
+    def _trace(self, uri: str, version: int) -> object:
+        """What tells a log entry from one of the same number in a table made anew.
+
+        A home may be emptied and filled again while this object lives; version 7 of the new table
+        is not version 7 of the old one.
+        """
+        if "://" in uri:
+            return version
+        try:
+            found = Path(uri, "_delta_log", f"{version:020}.json").stat()
+        except OSError:
+            return object()  # equal to nothing: the table is opened afresh
+        return (version, found.st_ino, found.st_mtime_ns, found.st_size)
+
+    def _ensure(self, table: str, frame: pl.DataFrame) -> None:
+        """Create the table if it is absent; its schema must be the frame's in any case."""
+        from deltalake import DeltaTable, Schema
+        from deltalake.exceptions import DeltaError
+
+        with self._lock:
+            if not self.exists(table):
+                partition_frames.require_storable(table, frame.schema)
+                try:
+                    DeltaTable.create(
+                        self.uri(table),
+                        Schema.from_arrow(frame.clear().to_arrow().schema),
+                        mode="error",
+                        partition_by=list(PARTITION_COLUMNS),
+                        name=table,
+                        configuration=_TABLE_OPTIONS,
+                        storage_options=self.storage_options,
+                    )
+                except DeltaError:
+                    # Another process may have created it between the look and the try.
+                    if not self.exists(table):
+                        raise
+            partition_frames.require_same_schema(
+                table, frame.schema, schema_of(self._newest(table))
+            )
+
+    def _commit(
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        written: Sequence[PartitionFile],
+        keys: Sequence[PartitionKey],
+        info: Mapping[str, str],
+    ) -> tuple[int, int]:
+        """Try one log entry on the newest version; its number, and the files it replaced."""
+        from deltalake import CommitProperties
+        from deltalake.transaction import AddAction, RemoveAction
+
+        with self._lock:
+            opened = self._newest(table)
+            partition_frames.require_same_schema(table, frame.schema, schema_of(opened))
+            replaced = of_keys(files_of(opened), keys)
+            now = time.time_ns() // 1_000_000
+            actions: list[Any] = [
+                AddAction(
+                    path=file.path,
+                    size=file.size,
+                    partition_values=file.partition_values,
+                    modification_time=file.written_ms,
+                    data_change=True,
+                    stats=json.dumps({"numRecords": file.rows}),
+                )
+                for file in written
+            ]
+            actions += [
+                RemoveAction(path, True, now, size, {"symbol": symbol, "date": day.isoformat()})
+                for path, size, symbol, day in replaced.select(
+                    "path", "bytes", "symbol", "date"
+                ).rows()
+            ]
+            version = int(opened.version())
+            opened.create_write_transaction(
+                actions,
+                "append",  # the only mode that takes a list of removals
+                opened.schema(),
+                list(PARTITION_COLUMNS),
+                commit_properties=CommitProperties(
+                    custom_metadata={
+                        **info,
+                        "operationName": "replace_partitions",
+                        "operationParameters": {"predicate": partition_frames.predicate(keys)},
+                    },
+                    max_commit_retries=0,
+                ),
+            )
+            return version + 1, replaced.height
+
+    def _with_retries(self, table: str, attempt: Callable[[], Result]) -> tuple[Result, int]:
+        """Result of an attempt and how many it took; only lost races are tried again."""
+        from deltalake.exceptions import CommitFailedError
+
+        for number in range(1, self._attempts + 1):
+            try:
+                with told_as_storage_error(self.uri(table), *_delta_faults()):
+                    return attempt(), number
+            except CommitFailedError as lost:
+                if number == self._attempts:
+                    raise TableConflictError(
+                        f"other writers came in between at each of {number} attempts",
+                        place=table,
+                        next_step="Nothing of this run was written; run it again when fewer "
+                        "runs write this table",
+                    ) from lost
+                limit = min(self._backoff * 2 ** (number - 1), _MAX_PAUSE_SECONDS)
+                time.sleep(random.uniform(0, limit))  # no data depends on it
+        raise AssertionError("at least one attempt is made")
+
+    def _files(self, table: str) -> pl.DataFrame:
+        with self._lock:
+            return files_of(self._newest(table))
+
+    def _counted(self, table: str, files: pl.DataFrame) -> pl.DataFrame:
+        """Files with the row counts that another writer left out of the log."""
+        counts = [
+            rows
+            if rows is not None
+            else pl.scan_parquet(
+                f"{self.uri(table)}/{path}",
+                glob=False,
+                hive_partitioning=False,
+                storage_options=self.storage_options,
+            )
+            .select(pl.len())
+            .collect()
+            .item()
+            for path, rows in files.select("path", "rows").rows()
+        ]
+        return files.with_columns(rows=pl.Series(counts, dtype=pl.Int64))
+
+
+def _delta_faults() -> tuple[type[Exception], ...]:
+    """Library errors that may carry a fault of the operating system in their text."""
+    from deltalake.exceptions import DeltaError
+
+    return (DeltaError, pl.exceptions.PolarsError)
+
+
+def _checked_info(table: str, info: Mapping[str, str] | None) -> dict[str, str]:
+    facts = dict(info or {})
+    taken = sorted(_RESERVED_INFO & facts.keys())
+    if taken:
+        raise TableError(
+            f"commit facts can't be named {', '.join(taken)}: the log writes these itself",
+            place=table,
+        )
+    return facts

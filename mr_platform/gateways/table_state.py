@@ -1,0 +1,114 @@
+"""What one version of a Delta table holds: its columns, its data files.
+
+Here: reading an opened table's log state into Polars.
+Not here: opening and committing (``lakehouse.py``), reading data files (``partition_files.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mr_platform.errors import TableError
+from mr_platform.trading_calendar import PartitionKey
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_FILE_COLUMNS = {
+    "path": pl.String,
+    "bytes": pl.Int64,
+    "rows": pl.Int64,
+    "symbol": pl.String,
+    "date": pl.Date,
+}
+
+
+def schema_of(opened: DeltaTable) -> dict[str, pl.DataType]:
+    """Columns and types of a table, in order, partition columns included."""
+    return dict(pl.Schema(opened.schema()))
+
+
+def files_of(opened: DeltaTable) -> pl.DataFrame:
+    """Data files of a version.
+
+    Returns:
+        One row per file: path (relative), bytes, rows (null where the writer kept no count),
+        symbol, date.
+    """
+    actions = pl.DataFrame(opened.get_add_actions(flatten=True))
+    if "num_records" not in actions.columns:
+        actions = actions.with_columns(num_records=pl.lit(None, pl.Int64))
+    return actions.select(
+        "path",
+        bytes="size_bytes",
+        rows="num_records",
+        symbol="partition.symbol",
+        date="partition.date",
+    ).cast(_FILE_COLUMNS)  # type: ignore[arg-type]
+
+
+def of_keys(files: pl.DataFrame, keys: Sequence[PartitionKey]) -> pl.DataFrame:
+    """Those files that belong to exactly these (date, symbol) pairs."""
+    wanted = pl.DataFrame(
+        {"symbol": [key.symbol for key in keys], "date": [key.date for key in keys]},
+        schema={"symbol": pl.String, "date": pl.Date},
+    )
+    return files.join(wanted.unique(), on=["symbol", "date"], how="semi")
+
+
+def at_version(
+    uri: str, version: int, newest: int, storage_options: Mapping[str, str] | None
+) -> DeltaTable:
+    """The table as it was at a version.
+
+    Raises:
+        TableError: The version does not exist, or the log no longer reaches back to it.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    require_version(uri, version, newest)
+    try:
+        return DeltaTable(uri, version=version, storage_options=storage_options)
+    except DeltaError as gone:
+        raise TableError(
+            f"version {version} is no longer in the log",
+            place=uri,
+            next_step="mr table history shows the versions that can be read",
+        ) from gone
+
+
+def require_version(uri: str, version: int, newest: int) -> None:
+    """Refuse a version number that no commit made.
+
+    Raises:
+        TableError: Names the versions there are.
+    """
+    if not 0 <= version <= newest:
+        raise TableError(
+            f"there is no version {version}; the newest is {newest}",
+            place=uri,
+            next_step="mr table history shows the versions",
+        )
+
+
+def require_files(uri: str, version: int, paths: Sequence[str]) -> None:
+    """Refuse a version whose data files are gone (local tables only; a bucket is not asked).
+
+    Raises:
+        TableError: Vacuum, or somebody, has removed files of this version.
+    """
+    if "://" in uri:
+        return
+    absent = sum(not Path(uri, path).exists() for path in paths)
+    if absent:
+        raise TableError(
+            f"version {version} can't be read: {absent} of its {len(paths)} files were removed "
+            "by vacuum",
+            place=uri,
+            next_step="Choose a newer version; mr table history shows them",
+        )

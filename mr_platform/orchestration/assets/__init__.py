@@ -1,0 +1,1 @@
+"""Assets, in data order: raw (``option_chain.py``)."""

@@ -1,0 +1,258 @@
+"""What starts runs without a person: jobs, the landing sensor, the schedule; and who is told.
+
+Here: sensors, schedules and jobs as Dagster wants them.
+Not here: what they decide (``landing_watch.py``, ``overdue.py``), how files are read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+
+from mr_platform.gateways.landing import LandingCatalogue, LandingZone
+from mr_platform.gateways.notifications import Notification, Notifier
+from mr_platform.orchestration import landing_watch, overdue
+from mr_platform.orchestration.assets.option_chain import GROUP
+from mr_platform.orchestration.ingestion import OPTION_CHAIN, refresh_catalogue
+from mr_platform.orchestration.landing_watch import WatchMemory
+from mr_platform.orchestration.materializations import latest_fingerprints
+from mr_platform.orchestration.partitions import PARTITIONS, dagster_key
+from mr_platform.orchestration.resources import SettingsResource
+from mr_platform.trading_calendar import (
+    CALENDAR_LAST,
+    IST,
+    SYMBOLS,
+    PartitionKey,
+    is_trading_day,
+)
+
+# Fixed where definitions load, hence no setting: a file is in the tables some 15 s after it landed.
+LANDING_INTERVAL_SECONDS = 10
+OVERDUE_INTERVAL_SECONDS = 600
+FAILURE_INTERVAL_SECONDS = 15
+
+AFTER_CLOSE = "15 16 * * *"
+
+RAW_ASSETS = dg.AssetSelection.groups(GROUP)
+
+ingest_job = dg.define_asset_job(
+    "ingest_option_chain_job",
+    selection=RAW_ASSETS | dg.AssetSelection.checks_for_assets(OPTION_CHAIN),
+    partitions_def=PARTITIONS,
+    description="Landed files of the chosen partitions become the option chain, and are checked.",
+)
+
+check_job = dg.define_asset_job(
+    "check_option_chain_job",
+    selection=dg.AssetSelection.checks_for_assets(OPTION_CHAIN),
+    partitions_def=PARTITIONS,
+    description="Judges stored partitions again, without ingesting anything.",
+)
+
+
+@dg.sensor(
+    job=ingest_job,
+    minimum_interval_seconds=LANDING_INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for one run for each partition whose landed files are new or changed.",
+)
+def landing_sensor(
+    context: dg.SensorEvaluationContext,
+    settings: SettingsResource,
+    landing: dg.ResourceParam[LandingZone],
+    catalogue: dg.ResourceParam[LandingCatalogue],
+    notifier: dg.ResourceParam[Notifier],
+) -> dg.SensorResult:
+    """One look at the landing folder.
+
+    Files still being written wait for a later tick. New files are inspected as far as the tick's
+    time goes. A partition is asked for once for each content of its files; if it was materialised
+    from the same content already (by a backfill or the command line), not at all.
+    """
+    limits = settings.load().orchestration
+    memory = WatchMemory.parse(context.cursor)
+    files = landing.list_files()
+    moving = landing_watch.moving_files(
+        [(file.relative, file.size, file.mtime_ns) for file in files],
+        memory,
+        time.time(),
+        limits.landing_settle_seconds,
+    )
+    settled = [file for file in files if file.relative not in moving]
+    remaining = refresh_catalogue(
+        catalogue, settled, budget_s=limits.sensor_inspect_budget_seconds
+    )
+    memory = _tell_faulty(memory, catalogue, notifier, moving)
+    wanted = landing_watch.new_inputs(
+        {key: inputs.fingerprint for key, inputs in catalogue.partitions().items()}, memory
+    )
+    requests, memory = _requests(context.instance, wanted, memory)
+    memory = WatchMemory(memory.requested, moving, memory.told)
+    waiting = f"{len(moving)} files still being written, {remaining} not inspected yet"
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else f"nothing new in {len(settled)} files; {waiting}",
+        cursor=memory.text(),
+    )
+
+
+@dg.schedule(
+    job=ingest_job,
+    cron_schedule=AFTER_CLOSE,
+    execution_timezone="Asia/Kolkata",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="After the close of a trading day: whatever landed for it and is not stored yet.",
+)
+def after_close_schedule(
+    context: dg.ScheduleEvaluationContext,
+    catalogue: dg.ResourceParam[LandingCatalogue],
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Runs for today's partitions that have input which no run has stored."""
+    day = context.scheduled_execution_time.astimezone(IST).date()
+    if day > CALENDAR_LAST or not is_trading_day(day):
+        return dg.SkipReason(f"{day} is no trading day")
+    refresh_catalogue(catalogue)
+    inputs = catalogue.partitions()
+    keys = {PartitionKey(day, symbol) for symbol in SYMBOLS} & inputs.keys()
+    wanted = {key: inputs[key].fingerprint for key in sorted(keys)}
+    stored = latest_fingerprints(context.instance, [str(dagster_key(key)) for key in wanted])
+    requests = [
+        dg.RunRequest(run_key=f"{key}:after-close", partition_key=dagster_key(key))
+        for key, fingerprint in wanted.items()
+        if stored.get(str(dagster_key(key))) != fingerprint
+    ]
+    return requests or dg.SkipReason(f"nothing of {day} is landed and not stored")
+
+
+@dg.run_failure_sensor(
+    name="run_failure_notifications",
+    minimum_interval_seconds=FAILURE_INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells every failed run to the notifiers.",
+)
+def run_failure_notifications(
+    context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]
+) -> None:
+    """One notification a failed run: what failed, in the words of the fault."""
+    run = context.dagster_run
+    causes = list(_causes(context.get_step_failure_events()))
+    notifier.notify(
+        Notification(
+            severity="error",
+            title=f"run failed: {run.job_name}",
+            body="\n".join(causes) or str(context.failure_event.message),
+            context={
+                "run_id": run.run_id,
+                "job": run.job_name,
+                "partitions": _partitions_text(run.tags),
+            },
+        )
+    )
+
+
+@dg.sensor(
+    minimum_interval_seconds=OVERDUE_INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells, once each, partitions that are not stored hours after the close.",
+)
+def overdue_data_notifications(
+    context: dg.SensorEvaluationContext,
+    settings: SettingsResource,
+    notifier: dg.ResourceParam[Notifier],
+) -> dg.SensorResult:
+    """Days that closed since the sensor was switched on and have no option chain when due."""
+    limits = settings.load().orchestration
+    now = dt.datetime.now(dt.UTC)
+    memory = overdue.OverdueMemory.parse(context.cursor, now)
+    due = overdue.due_partitions(memory, now, limits.overdue_after_hours)
+    stored = context.instance.get_materialized_partitions(dg.AssetKey(OPTION_CHAIN))
+    late = [
+        key for key in due if str(dagster_key(key)) not in stored and str(key) not in memory.told
+    ]
+    for key in late:
+        notifier.notify(
+            Notification(
+                severity="warning",
+                title=f"overdue: {key}",
+                body=f"No option chain of {key.symbol} for {key.date} "
+                f"{limits.overdue_after_hours:g} hours after the close. Land its files.",
+                context={"partition": str(key), "asset": OPTION_CHAIN},
+            )
+        )
+    return dg.SensorResult(
+        skip_reason=f"{len(late)} newly overdue of {len(due)} partitions due",
+        cursor=overdue.remember(memory, due, late).text(),
+    )
+
+
+def _requests(
+    instance: dg.DagsterInstance, wanted: Mapping[PartitionKey, str], memory: WatchMemory
+) -> tuple[list[dg.RunRequest], WatchMemory]:
+    """Run requests for wanted inputs that no run has stored, at most a tick's worth."""
+    stored = latest_fingerprints(instance, [str(dagster_key(key)) for key in wanted])
+    known = {
+        key: fingerprint
+        for key, fingerprint in wanted.items()
+        if stored.get(str(dagster_key(key))) == fingerprint
+    }
+    memory = landing_watch.remember_requested(memory, known)
+    asked = {
+        key: wanted[key]
+        for key in [key for key in wanted if key not in known][
+            : landing_watch.MAX_REQUESTS_PER_TICK
+        ]
+    }
+    requests = [
+        dg.RunRequest(
+            run_key=landing_watch.run_key(memory, key, fingerprint),
+            partition_key=dagster_key(key),
+            tags={"mr/input_fingerprint": fingerprint},
+        )
+        for key, fingerprint in asked.items()
+    ]
+    return requests, landing_watch.remember_requested(memory, asked)
+
+
+def _tell_faulty(
+    memory: WatchMemory,
+    catalogue: LandingCatalogue,
+    notifier: Notifier,
+    moving: Mapping[str, object],
+) -> WatchMemory:
+    """Tell each fault of a landed file once; a file still being written is not judged."""
+    faulty = [file for file in catalogue.faulty_files() if file.relative not in moving]
+    digests = {
+        landing_watch.fault_digest(file.relative, file.fault): file for file in faulty
+    }
+    for digest, file in digests.items():
+        if digest not in memory.told:
+            notifier.notify(
+                Notification(
+                    severity="warning",
+                    title=f"landed file cannot be used: {file.relative}",
+                    body=file.fault,
+                    context={"file": file.relative},
+                )
+            )
+    return landing_watch.remember_told(memory, digests)
+
+
+def _causes(events: Iterable[dg.DagsterEvent]) -> Iterable[str]:
+    """The innermost cause of each failed step, without its traceback."""
+    for event in events:
+        failure = event.step_failure_data
+        described = failure.user_failure_data and failure.user_failure_data.description
+        error = failure.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        text = described or (error.message.strip() if error is not None else event.message)
+        yield f"{event.step_key}: {text}"
+
+
+def _partitions_text(tags: Mapping[str, str]) -> str:
+    first = tags.get("dagster/asset_partition_range_start")
+    last = tags.get("dagster/asset_partition_range_end")
+    return f"{first} to {last}" if first and last else tags.get("dagster/partition", "")

@@ -1,0 +1,1 @@
+"""Asset checks: one file for each asset that has any."""

@@ -1,0 +1,184 @@
+"""One batch of partitions from landed files to the four stored tables.
+
+Here: the order of doors: catalogue → files → ``chain.ingest`` → one commit a table; which
+partitions were stored, which were refused and why.
+Not here: rules for rows (``chain/``), Dagster's events (``assets/``), Delta (``gateways/``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from mr_platform.chain.ingest import IngestedPartition, ingest_batch, inspect_source
+from mr_platform.config.settings import Settings
+from mr_platform.errors import MissingInputError, PlatformError
+from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.gateways.landing import FileInspection, LandedFile, LandingCatalogue
+from mr_platform.gateways.raw_files import RawFile
+from mr_platform.trading_calendar import PartitionKey
+
+LANDED_FILES = "landed_files"
+OPTION_CHAIN = "option_chain"
+QUARANTINED_ROWS = "quarantined_rows"
+LOAD_AUDIT = "load_audit"
+
+# The chain is committed last: whoever reads a partition of it finds its account already there.
+TABLES = (LANDED_FILES, QUARANTINED_ROWS, LOAD_AUDIT, OPTION_CHAIN)
+
+
+@dataclass(frozen=True)
+class StoredPartition:
+    """What is told of a partition once its tables are stored.
+
+    Attributes:
+        key: The partition.
+        rows: Rows stored, by table.
+        rows_in: Input rows.
+        quarantined: Quarantined rows by reason, most frequent first.
+        files: Landed files, relative to the landing folder.
+        dialects: Dialects of the files.
+        units: Units settled, by question (``iv_unit`` …).
+        timings: Seconds by step.
+        input_fingerprint: Digest of the files' digests; equal for equal input.
+    """
+
+    key: PartitionKey
+    rows: Mapping[str, int]
+    rows_in: int
+    quarantined: Mapping[str, int]
+    files: tuple[str, ...]
+    dialects: tuple[str, ...]
+    units: Mapping[str, str]
+    timings: Mapping[str, float]
+    input_fingerprint: str
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """Fate of every partition of a batch.
+
+    Attributes:
+        stored: Partitions whose tables were replaced, ascending.
+        refused: Why a partition was not stored, by partition.
+        versions: Version that the commit made, by table; empty when nothing was stored.
+    """
+
+    stored: tuple[StoredPartition, ...] = ()
+    refused: Mapping[PartitionKey, PlatformError] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    def refusal_text(self) -> str:
+        """One clear error naming every refused partition."""
+        total = len(self.stored) + len(self.refused)
+        lines = "\n".join(f"  {key}: {fault}" for key, fault in sorted(self.refused.items()))
+        rest = f"; the other {len(self.stored)} are stored" if self.stored else ""
+        return f"{len(self.refused)} of {total} partitions were not stored{rest}\n{lines}"
+
+
+def refresh_catalogue(catalogue: LandingCatalogue, *, budget_s: float | None = None) -> None:
+    """Bring the catalogue up to the landing folder as it is now."""
+    catalogue.refresh(_inspect, budget_s=budget_s)
+
+
+def _inspect(file: LandedFile) -> FileInspection:
+    return inspect_source(RawFile(file.path, file.relative))
+
+
+def fingerprint(sha256s: Sequence[str]) -> str:
+    """Digest of a partition's input; the order of files does not matter."""
+    return hashlib.sha256("\n".join(sorted(set(sha256s))).encode()).hexdigest()
+
+
+def ingest_and_store(
+    keys: Sequence[PartitionKey],
+    *,
+    lakehouse: Lakehouse,
+    catalogue: LandingCatalogue,
+    settings: Settings,
+    code_version: str,
+    now: dt.datetime,
+    commit_info: Mapping[str, str] | None = None,
+) -> BatchReport:
+    """Ingest partitions and replace them in every table, one commit a table.
+
+    Args:
+        keys: Partitions wanted.
+        lakehouse: Where the tables are.
+        catalogue: Knows which landed files hold which partition.
+        settings: Limits and market conventions.
+        code_version: Version of declarations and code.
+        now: Time written into quarantine and audit (UTC).
+        commit_info: Facts to write into the commits.
+
+    Returns:
+        What was stored and what was refused; a refused partition keeps what it held before.
+    """
+    refresh_catalogue(catalogue)
+    refused: dict[PartitionKey, PlatformError] = {}
+    inputs: dict[PartitionKey, list[RawFile]] = {}
+    for key in sorted(keys):
+        files = catalogue.files_for(key)
+        if files:
+            inputs[key] = [RawFile(file.path, file.relative, file.sha256) for file in files]
+        else:
+            refused[key] = MissingInputError(
+                "no landed file holds rows of this partition",
+                next_step="Land its files, or see `mr status` for faulty ones",
+            )
+    stored: list[StoredPartition] = []
+    frames: dict[str, list[pl.DataFrame]] = {table: [] for table in TABLES}
+    for partition in ingest_batch(inputs, settings, now=now, code_version=code_version):
+        if partition.rejection is not None:
+            refused[partition.key] = partition.rejection
+            continue
+        for table, frame in _tables(partition).items():
+            frames[table].append(frame)
+        stored.append(_told(partition))
+    if not stored:
+        return BatchReport(refused=refused)
+    done = [partition.key for partition in stored]
+    versions = {}
+    for table in TABLES:
+        # without a rechunk the parts are not copied: a batch is held once, not twice
+        whole = pl.concat(frames.pop(table), rechunk=False)
+        versions[table] = lakehouse.replace_partitions(
+            table, whole, done, commit_info=commit_info
+        ).version
+        del whole
+    return BatchReport(tuple(stored), refused, versions)
+
+
+def _tables(partition: IngestedPartition) -> dict[str, pl.DataFrame]:
+    return {
+        LANDED_FILES: partition.files,
+        QUARANTINED_ROWS: partition.quarantine,
+        LOAD_AUDIT: partition.audit,
+        OPTION_CHAIN: partition.chain,
+    }
+
+
+def _told(partition: IngestedPartition) -> StoredPartition:
+    files = partition.files
+    return StoredPartition(
+        key=partition.key,
+        rows={table: frame.height for table, frame in _tables(partition).items()},
+        rows_in=partition.rows_in,
+        quarantined=partition.quarantined_by_reason(),
+        files=tuple(files["file"].to_list()),
+        dialects=_distinct(files, "dialect"),
+        units={
+            name: ", ".join(_distinct(files, name))
+            for name in ("iv_unit", "oi_unit", "volume_kind", "volume_unit", "bar_label")
+        },
+        timings=dict(partition.timings),
+        input_fingerprint=fingerprint(files["file_sha256"].to_list()),
+    )
+
+
+def _distinct(frame: pl.DataFrame, column: str) -> tuple[str, ...]:
+    return tuple(frame[column].drop_nulls().unique().sort().to_list())

@@ -1,0 +1,360 @@
+"""Partition ranges materialised in this process, by the same definitions as the UI.
+
+Here: what is to be made and what is current, batches, runs, faults of a run as plain facts.
+Not here: what an asset does (``assets/``), progress on a screen (``cli/``).
+
+Every run is recorded in the home's instance, so the UI shows it, and a stopped command resumes:
+what was made with today's definition from today's files is current and is not made again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import dagster as dg
+
+from mr_platform.errors import PlatformError
+from mr_platform.orchestration.partition_status import (
+    check_counts,
+    materializable_assets,
+    recorded_partitions,
+    stale_partitions,
+)
+from mr_platform.orchestration.partitions import batches, partition_keys, range_tags
+from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
+
+LAUNCHED_BY_TAG = "mr/launched_by"
+
+UNMEASURED_SECONDS = 3.0
+"""Seconds a partition is expected to take before any run has been timed."""
+
+_TIMED_RUNS = 50
+# loggers write each event to the console by default; the CLI shows progress of its own
+_SILENT_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class RunTiming:
+    """Seconds a partition took in past runs of the same assets.
+
+    Attributes:
+        seconds: Seconds for each partition; the stated default where nothing was timed.
+        partitions: Partitions the figure was measured on; 0 for the default.
+    """
+
+    seconds: float
+    partitions: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a materialisation would do.
+
+    Attributes:
+        assets: Assets to make, in data order.
+        to_make: Partitions to make.
+        current: Partitions asked for that are already made from today's definition and files.
+        without_input: Partitions asked for that no landed file feeds.
+        batches: ``to_make`` cut into runs.
+        timing: What a partition is expected to take.
+    """
+
+    assets: tuple[str, ...]
+    to_make: tuple[PartitionKey, ...]
+    current: tuple[PartitionKey, ...]
+    without_input: tuple[PartitionKey, ...]
+    batches: tuple[tuple[PartitionKey, ...], ...]
+    timing: RunTiming
+
+    @property
+    def expected_seconds(self) -> float:
+        """Seconds the whole plan is expected to take."""
+        return self.timing.seconds * len(self.to_make)
+
+
+@dataclass(frozen=True)
+class RunFault:
+    """Why a partition was not made.
+
+    Attributes:
+        kind: Name of the error's type.
+        message: Fault, place and next step in one line.
+        step: The step (asset or check) that failed, or None.
+    """
+
+    kind: str
+    message: str
+    step: str | None
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What one run made.
+
+    Attributes:
+        run_id: Dagster's id of the run.
+        made: Partitions of which every asset was materialised and no check stopped the run.
+        faults: Partitions not made, with the reason.
+        seconds: Wall time of the run.
+    """
+
+    run_id: str
+    made: tuple[PartitionKey, ...]
+    faults: Mapping[PartitionKey, RunFault]
+    seconds: float
+
+
+def plan_materialization(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    assets: Sequence[str],
+    fingerprints: Mapping[PartitionKey, str],
+    *,
+    asked: Collection[PartitionKey] | None = None,
+    stale_only: bool = False,
+    force: bool = False,
+    limit: int,
+) -> Plan:
+    """Which partitions to make, and what it is expected to cost.
+
+    Args:
+        definitions: The project's definitions.
+        instance: The home's instance.
+        assets: Asset names.
+        fingerprints: Fingerprint of the landed files of each partition that has any.
+        asked: Partitions asked for; None means every partition with landed files.
+        stale_only: Only partitions made before from another definition or other files.
+        force: Also partitions that are current.
+        limit: Greatest number of partitions in one run.
+
+    Returns:
+        The plan; nothing was run.
+    """
+    graph = definitions.resolve_asset_graph()
+    wanted = sorted(fingerprints if asked is None else asked)
+    fed = [key for key in wanted if key in fingerprints]
+    by_text = {str(key): fingerprint for key, fingerprint in fingerprints.items()}
+    incomplete: set[str] = set()
+    stale: set[str] = set()
+    for asset in assets:
+        recorded = recorded_partitions(instance, asset)
+        incomplete |= {str(key) for key in fed} - set(recorded)
+        code_version = graph.get(dg.AssetKey.from_user_string(asset)).code_version
+        stale |= set(stale_partitions(recorded, code_version, by_text))
+    due = stale if stale_only else stale | incomplete
+    to_make = [key for key in fed if (force and not stale_only) or str(key) in due]
+    chosen = set(to_make)
+    return Plan(
+        assets=tuple(assets),
+        to_make=tuple(to_make),
+        current=tuple(
+            key
+            for key in fed
+            if key not in chosen and str(key) not in stale and str(key) not in incomplete
+        ),
+        without_input=tuple(key for key in wanted if key not in fingerprints),
+        batches=tuple(tuple(batch) for batch in batches(to_make, limit)),
+        timing=run_timing(instance, assets),
+    )
+
+
+def run_plan(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    plan: Plan,
+    told: Callable[[BatchOutcome], None],
+) -> list[BatchOutcome]:
+    """Run every batch of a plan; a failed batch does not stop the next.
+
+    Args:
+        definitions: The project's definitions.
+        instance: The home's instance.
+        plan: What to make.
+        told: Called after each batch.
+
+    Returns:
+        The outcome of each batch, in order.
+    """
+    outcomes = []
+    for batch in plan.batches:
+        outcome = materialize_batch(definitions, instance, plan.assets, batch)
+        told(outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def materialize_batch(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    assets: Sequence[str],
+    batch: Sequence[PartitionKey],
+) -> BatchOutcome:
+    """Make one gapless range of partitions in this process.
+
+    Args:
+        definitions: The project's definitions.
+        instance: The home's instance; the run and its events are stored there.
+        assets: Asset names.
+        batch: One of ``partitions.batches``.
+
+    Returns:
+        What was made and what was not.
+    """
+    started = time.monotonic()
+    keys = [dg.AssetKey.from_user_string(asset) for asset in assets]
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        asset_selection=keys,
+        tags={**range_tags(batch), LAUNCHED_BY_TAG: "mr"},
+        run_config=_SILENT_RUN,
+        raise_on_error=False,
+    )
+    made: dict[dg.AssetKey, set[PartitionKey]] = {key: set() for key in keys}
+    for event in result.get_asset_materialization_events():
+        if event.asset_key in made and event.partition is not None:
+            made[event.asset_key].update(partition_keys([event.partition]))
+    whole = set.intersection(*made.values()) if made else set()
+    faults = {}
+    if not result.success:
+        graph = definitions.resolve_asset_graph()
+        checks = [check for key in keys for check in graph.get(key).check_keys]
+        faults = _faults(result, batch, whole, _stopped_by_checks(instance, checks, batch))
+    return BatchOutcome(
+        run_id=result.run_id,
+        made=tuple(key for key in batch if key in whole and key not in faults),
+        faults=faults,
+        seconds=time.monotonic() - started,
+    )
+
+
+def run_timing(instance: dg.DagsterInstance, assets: Sequence[str]) -> RunTiming:
+    """Seconds a partition took in the latest successful runs that made all these assets."""
+    keys = {dg.AssetKey.from_user_string(asset) for asset in assets}
+    seconds, partitions = 0.0, 0
+    for record in instance.get_run_records(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]), limit=_TIMED_RUNS
+    ):
+        run = record.dagster_run
+        count = _partitions_of(run.tags)
+        if (
+            count
+            and record.start_time
+            and record.end_time
+            and keys <= (run.asset_selection or set())
+        ):
+            seconds += record.end_time - record.start_time
+            partitions += count
+    if not partitions:
+        return RunTiming(UNMEASURED_SECONDS, 0)
+    return RunTiming(seconds / partitions, partitions)
+
+
+def _partitions_of(tags: Mapping[str, str]) -> int:
+    """Number of partitions a run's tags name."""
+    if "dagster/partition" in tags:
+        return 1
+    if "dagster/asset_partition_range_start" not in tags:
+        return 0
+    first = PartitionKey.parse(tags["dagster/asset_partition_range_start"])
+    last = PartitionKey.parse(tags["dagster/asset_partition_range_end"])
+    symbols = abs(SYMBOLS.index(last.symbol) - SYMBOLS.index(first.symbol)) + 1
+    return len(trading_days(first.date, last.date)) * symbols
+
+
+def _faults(
+    result: dg.ExecuteInProcessResult,
+    batch: Sequence[PartitionKey],
+    made: set[PartitionKey],
+    stopped: Mapping[PartitionKey, RunFault],
+) -> dict[PartitionKey, RunFault]:
+    """Faults of a failed run by partition.
+
+    A batch in which some partitions were refused names each of them on a line of its own
+    (``BatchReport.refusal_text``); a blocking check names its partitions by its verdicts. Any
+    other failure concerns every partition that was not made.
+    """
+    failures = [event for event in result.all_events if event.is_step_failure]
+    if not failures:
+        return dict.fromkeys(batch, RunFault("RunFailure", "the run failed", None))
+    told = [_run_fault(event) for event in failures]
+    faults: dict[PartitionKey, RunFault] = {}
+    for fault in told:
+        for key in batch:
+            reason = _line_about(key, fault.message)
+            if reason is not None:
+                faults.setdefault(key, replace(fault, message=reason))
+    faults = {**stopped, **faults}
+    general = replace(told[0], message=" ".join(told[0].message.split()))
+    for key in batch:
+        if key not in made:
+            faults.setdefault(key, general)
+    return faults or dict.fromkeys(batch, general)
+
+
+def _stopped_by_checks(
+    instance: dg.DagsterInstance,
+    checks: Sequence[dg.AssetCheckKey],
+    batch: Sequence[PartitionKey],
+) -> dict[PartitionKey, RunFault]:
+    """Partitions whose latest verdict of some check is a failure of severity ERROR."""
+    by_text = {str(key): key for key in batch}
+    return {
+        by_text[partition]: RunFault("CheckFailed", f"check {name} failed: {sentence}", name)
+        for name, verdicts in check_counts(instance, checks, by_text.keys()).items()
+        for partition, sentence in verdicts.failed.items()
+    }
+
+
+def _line_about(key: PartitionKey, text: str) -> str | None:
+    """What a text of several lines says of one partition, or None."""
+    start = f"{key}: "
+    for line in text.splitlines()[1:]:
+        if line.strip().startswith(start):
+            return line.strip().removeprefix(start).removeprefix(start)
+    return None
+
+
+def _run_fault(event: dg.DagsterEvent) -> RunFault:
+    """The user's part of a step failure: Dagster wraps it in errors of its own."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return RunFault("Failure", data.user_failure_data.description, event.step_key)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return RunFault("StepFailure", f"{event.step_key} failed", event.step_key)
+    kind = (error.cls_name or "Error").rsplit(".", 1)[-1]
+    text = error.message.strip()
+    head, _, rest = text.partition(": ")
+    message = rest if rest and head.rsplit(".", 1)[-1] == kind else text
+    return RunFault(kind, message, event.step_key)
+
+
+def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[str, ...]:
+    """Check asset names; add those that one computation makes together with them.
+
+    Args:
+        definitions: The project's definitions.
+        names: Asset names as a person gave them.
+
+    Returns:
+        The assets to make, in data order.
+
+    Raises:
+        PlatformError: A name is no materialisable asset; near names are told.
+    """
+    known = materializable_assets(definitions)
+    wanted: set[str] = set()
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=2)
+            hint = f"Near: {', '.join(near)}" if near else f"Assets: {', '.join(known)}"
+            raise PlatformError("no such asset", place=name, next_step=hint)
+        made_by = definitions.resolve_assets_def(name)
+        together = made_by.keys if not made_by.can_subset else {dg.AssetKey(name)}
+        wanted |= {key.to_user_string() for key in together}
+    return tuple(name for name in known if name in wanted)
