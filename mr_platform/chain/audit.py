@@ -15,7 +15,7 @@ import polars as pl
 
 from mr_platform.chain import pricing, sessions, strikes
 from mr_platform.config.settings import Settings
-from mr_platform.registry import load_registry
+from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import SESSION_MINUTES, PartitionKey, expiries
 
 AUDIT_SCHEMA: dict[str, pl.DataType] = {

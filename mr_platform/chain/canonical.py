@@ -20,17 +20,17 @@ from mr_platform.chain.quality import QUANTITIES, outside
 from mr_platform.chain.sieve import FILE, ROW
 from mr_platform.chain.units import prefixes
 from mr_platform.config.settings import Settings
-from mr_platform.registry import load_registry
+from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import SESSION_OPEN, PartitionKey
 
-_TYPES = {
-    "DATE": pl.Date(),
-    "TIMESTAMP": pl.Datetime("us", "UTC"),
-    "FLOAT64": pl.Float64(),
-    "INT64": pl.Int64(),
-    "INT32": pl.Int32(),
-    "STRING": pl.String(),
-    "BOOL": pl.Boolean(),
+_TYPES: dict[str, pl.DataType] = {
+    "Date": pl.Date(),
+    "Datetime[us, UTC]": pl.Datetime("us", "UTC"),
+    "Float64": pl.Float64(),
+    "Int64": pl.Int64(),
+    "Int32": pl.Int32(),
+    "String": pl.String(),
+    "Boolean": pl.Boolean(),
 }
 
 _ROW_KEY = ["minute", "expiry_date", "strike"]
@@ -84,7 +84,7 @@ def to_canonical(
     wide = wide.with_columns(
         pl.lit(key.symbol).alias("symbol"),
         pl.lit(key.date).alias("date"),
-        sessions.ts_minute("date", "time").alias("ts_minute"),
+        sessions.ts_minute(pl.lit(key.date), "time").alias("ts_minute"),
     )
     wide = _with_every_column(wide)
     wide, nulled = _null_impossible_iv(wide)
@@ -175,8 +175,11 @@ def _null_impossible_iv(wide: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     }
     count = wide.select(pl.sum_horizontal(bad.sum() for bad in conditions.values())).item() or 0
     if count:
+        # Greeks that go with an impossible volatility are no better than it
         wide = wide.with_columns(
-            pl.when(~bad).then(pl.col(name)).alias(name) for name, bad in conditions.items()
+            pl.when(~bad.fill_null(value=False)).then(pl.col(column)).alias(column)
+            for name, bad in conditions.items()
+            for column in (name, *[f"{name[:3]}{greek}" for greek in pricing.GREEKS])
         )
     return wide, int(count)
 
@@ -186,7 +189,7 @@ def _with_spot(wide: pl.DataFrame, rate: float) -> pl.DataFrame:
     wide = wide.with_columns(spot_computed=pl.col("spot").is_null())
     if not wide["spot_computed"].any():
         return wide
-    implied = pricing.implied_spot(wide, rate).select("ts_minute", implied="spot")
+    implied = pricing.implied_spot(wide, rate).select("ts_minute", implied="implied_spot")
     return (
         wide.join(implied, on="ts_minute", how="left", maintain_order="left")
         .with_columns(pl.coalesce("spot", "implied").alias("spot"))

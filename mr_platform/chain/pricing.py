@@ -203,8 +203,8 @@ def leg_price(leg: str, columns: list[str]) -> pl.Expr:
     """The price that stands for a leg: its close, or the mid where the close is stale.
 
     Where the frame has bid and ask and the close lies outside them, the close is older than the
-    quote: the mid is used, or nothing if the quote is wider than 25 % of its mid. Quotes with
-    one side missing, or crossed, are not used.
+    quote: the mid is used, or nothing if the quote is wider than 25 % of its mid. So too where
+    there is no close. Quotes with one side missing, or crossed, are not used.
 
     Args:
         leg: ``ce`` or ``pe``.
@@ -220,11 +220,11 @@ def leg_price(leg: str, columns: list[str]) -> pl.Expr:
         quoted = (bid > 0) & (ask >= bid)
         mid = (bid + ask) / 2
         narrow = ask - bid <= WIDEST_QUOTE * mid
-        outside = (close < bid) | (close > ask)
+        unusable = close.is_null() | (close < bid) | (close > ask)
         price = (
-            pl.when(quoted & outside & narrow)
+            pl.when(quoted & unusable & narrow)
             .then(mid)
-            .when(quoted & outside)
+            .when(quoted & unusable)
             .then(None)
             .otherwise(close)
         )
@@ -415,11 +415,11 @@ def _any_filled(sources: list[pl.Series], completed: list[pl.Series]) -> Bools:
 def _needs_work(frame: pl.DataFrame) -> bool:
     """Whether some leg has a price but lacks volatility or a Greek."""
     lacking = [
-        pl.col(f"{leg}_close").is_not_null()
+        leg_price(leg, frame.columns).is_not_null()
         & pl.any_horizontal(pl.col(f"{leg}_{name}").is_null() for name in ("iv", *GREEKS))
         for leg in LEGS
     ]
-    # a leg without a close may still have a volatility that lacks its Greeks
+    # a leg without a price may still have a volatility that lacks its Greeks
     lacking += [
         pl.col(f"{leg}_iv").is_not_null()
         & pl.any_horizontal(pl.col(f"{leg}_{greek}").is_null() for greek in GREEKS)

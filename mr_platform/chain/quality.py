@@ -14,7 +14,7 @@ import polars as pl
 from mr_platform.chain import strikes
 from mr_platform.chain.dialects.dialect import Dialect
 from mr_platform.chain.sieve import FILE, ROW, RowRule, Sieve
-from mr_platform.registry import load_registry
+from mr_platform.registry.loader import load_registry
 from mr_platform.registry.model import RawColumn
 
 QUANTITIES = ("open", "high", "low", "close", "volume", "oi", "coi", "iv")
@@ -70,6 +70,7 @@ def value_rules(dialect: Dialect, rows: pl.DataFrame) -> list[RowRule]:
     ]
     for name, canonical, about in columns:
         rules += _range_rules(name, _declared(canonical), about)
+    rules += _label_value_rules(rows)
     rules += _order_rules(dialect, rows)
     rules += _date_rules(rows)
     return rules
@@ -111,7 +112,7 @@ def _declared(canonical: str) -> RawColumn:
 
 
 def _is_whole(canonical: str) -> bool:
-    return _declared(canonical).dtype == "INT64"
+    return _declared(canonical).dtype == "Int64"
 
 
 def _range_rules(name: str, declared: RawColumn, about: pl.Expr | None) -> list[RowRule]:
@@ -146,6 +147,33 @@ def _interval(declared: RawColumn) -> str:
     low = ".." if declared.low is None else declared.low
     high = ".." if declared.high is None else declared.high
     return f"{low} to {high}"
+
+
+def _label_value_rules(rows: pl.DataFrame) -> list[RowRule]:
+    """Labels outside their declared values or pattern; judged on the few distinct ones."""
+    rules = []
+    for name in ("expiry_bucket", "zone_name", "call_strike_type", "put_strike_type"):
+        if name not in rows.columns:
+            continue
+        declared = _declared(name)
+        seen = rows[name].drop_nulls().unique()
+        allowed = (
+            seen.is_in(list(declared.values))
+            if declared.values
+            else seen.str.contains(f"^(?:{declared.pattern})$")
+        )
+        wrong = seen.filter(~allowed)
+        if wrong.len():
+            expected = ", ".join(declared.values) or declared.pattern
+            rules.append(
+                RowRule(
+                    "out_of_range",
+                    pl.col(name).is_in(wrong.implode()),
+                    name,
+                    pl.format("{} was {}, allowed {}", pl.lit(name), name, pl.lit(expected)),
+                )
+            )
+    return rules
 
 
 def _order_rules(dialect: Dialect, rows: pl.DataFrame) -> list[RowRule]:

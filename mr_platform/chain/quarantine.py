@@ -12,7 +12,7 @@ import polars as pl
 
 from mr_platform.chain.sieve import FILE, ROW
 from mr_platform.chain.source_rows import SourceRows
-from mr_platform.registry import load_registry
+from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import PartitionKey
 
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {

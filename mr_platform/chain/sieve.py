@@ -80,7 +80,11 @@ class Sieve:
 
     def _take_out(self, rule: RowRule) -> None:
         bad = self.rows.select(rule.bad.fill_null(value=False).alias("bad"))["bad"]
-        leaving = self.rows.filter(bad).select(
+        if not bad.any():  # an earlier rule took these rows out
+            return
+        # Polars 1.44 panics on text formatting over an empty chunk, which filtering leaves behind
+        leaving = self.rows.filter(bad).rechunk()
+        leaving = leaving.select(
             FILE,
             ROW,
             pl.lit(rule.reason).alias("reason"),

@@ -28,6 +28,8 @@ KEY_FAULT = "_key_fault"
 """Reason why a row belongs to no partition, or null."""
 
 _KEY_NAMES = frozenset({"date", "time", "instant", "symbol"})
+# what the last step of some dialects looks at besides the key
+_ALWAYS_READ = _KEY_NAMES | {"expiry_date", "option_type"}
 
 FAULT_SCHEMA = {
     ROW: pl.Int64,
@@ -95,7 +97,7 @@ def read_source(source: RawFile, names: Collection[str] | None = None) -> Source
     header = source.header
     dialect, extra = detect_dialect(header.columns, DIALECTS, source.relative)
     facts = dialect.facts_of_name(source.relative)
-    wanted = None if names is None else _KEY_NAMES | set(names)
+    wanted = None if names is None else _ALWAYS_READ | set(names)
     rows = source.read(dialect.read_types(header.columns, wanted), dialect.null_values)
     if rows.height == 0:
         raise InputFileError(

@@ -60,6 +60,7 @@ LOOKBACK_FIELDS = ("minutes", "session", "history")
 SERIES_AXES = ("series", "asset")
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_MENTION = re.compile(r"\bc[1-8]_[a-z0-9]+(?:_[a-z0-9]+)*\b")
 _T = TypeVar("_T")
 
 
@@ -190,7 +191,7 @@ class FamilyReader:
             point,
             lambda v, p: source.known(v, p, "min_periods_counts", COUNTED),
         )
-        definition = self._definition(family, path, name, point)
+        definition, mentions = self._definition(family, path, point)
         return FeatureColumn(
             name=name,
             dtype=dtype or "FLOAT64",
@@ -217,21 +218,22 @@ class FamilyReader:
             family=str(family.get("id", "")),
             component=self._component,
             block=source.known(family.get("block"), (*path, "block"), "block", self._blocks),
-            reads=(),
+            reads=mentions,
             axes=tuple(point.items()),
         )
 
-    def _null_policy(
-        self, values: _Varying, name: str, point: Mapping[str, AxisValue]
-    ) -> str:
+    def _null_policy(self, values: _Varying, name: str, point: Mapping[str, AxisValue]) -> str:
         own = values.get(
             "null_policy", name, point, lambda v, p: self._source.text(v, p, "null_policy"), "-"
         )
-        return self._null_default if own in (None, "", "-") else own
+        if not own or own == "-":
+            return self._null_default
+        return own if own.startswith("never null") else f"{own}; {self._null_default}"
 
     def _definition(
-        self, family: Mapping[str, Any], path: Path, name: str, point: Mapping[str, AxisValue]
-    ) -> str:
+        self, family: Mapping[str, Any], path: Path, point: Mapping[str, AxisValue]
+    ) -> tuple[str, tuple[str, ...]]:
+        """The filled definition, and what looks like a column name in it."""
         place = (*path, "definition")
         text = self._source.text(family.get("definition"), place, "definition")
         used = set(_PLACEHOLDER.findall(text))
@@ -242,7 +244,8 @@ class FamilyReader:
             )  # fmt: skip
         silent = [f"{axis} = {value}" for axis, value in point.items() if axis not in used]
         filled = _fill(text, point)
-        return f"{filled} ({', '.join(silent)})" if silent and filled else filled
+        mentions = tuple(dict.fromkeys(_MENTION.findall(filled)))
+        return (f"{filled} ({', '.join(silent)})" if silent and filled else filled), mentions
 
     def _range(self, value: Any, path: Path, dtype: str) -> tuple[Bound, Bound]:
         bounds = self._source.sequence(value, path, "range")
@@ -277,9 +280,7 @@ class FamilyReader:
 
         return read
 
-    def _history_of(
-        self, fields: Mapping[str, Any], path: Path
-    ) -> tuple[tuple[str, int], ...]:
+    def _history_of(self, fields: Mapping[str, Any], path: Path) -> tuple[tuple[str, int], ...]:
         source = self._source
         place = (*path, "history")
         read = {}
@@ -287,9 +288,7 @@ class FamilyReader:
             at = (*place, table)
             days = source.whole(raw, at, "trading days")
             if table not in self._history:
-                source.fault(
-                    at, f"unknown history table {table}{hint(str(table), self._history)}"
-                )
+                source.fault(at, f"unknown history table {table}{hint(str(table), self._history)}")
             elif not 0 < days <= self._history[table]:
                 source.fault(
                     at,

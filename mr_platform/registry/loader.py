@@ -7,7 +7,6 @@ Not here: what one file means (``component_file.py``, ``raw_schema.py``).
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -41,7 +40,6 @@ READS: dict[str, tuple[str, ...]] = {
     "c6": ("c1", "c2", "c3", "c4", "c5", "c7"),
     "c8": ("c1", "c2", "c3", "c4", "c5", "c6", "c7"),
 }
-_MENTION = re.compile(r"\bc[1-8]_[a-z0-9]+(?:_[a-z0-9]+)*\b")
 
 
 def load_registry(folder: Path | None = None) -> Registry:
@@ -115,7 +113,6 @@ def _read(path: Path, file: str, faults: FaultList) -> MarkedDocument | None:
         return None
 
 
-
 def _check_unique(read: Mapping[str, Component], sources: Mapping[str, Source]) -> None:
     first: dict[str, str] = {}
     for component in read.values():
@@ -147,7 +144,9 @@ def _check_history_used(
     read: Mapping[str, Component],
     sources: Mapping[str, Source],
 ) -> None:
-    used = {t for c in read.values() for column in c.columns for t in column.lookback.history_tables}
+    used = {
+        t for c in read.values() for column in c.columns for t in column.lookback.history_tables
+    }
     for name in history:
         if name not in used:
             sources["history"].fault(("tables", name), f"no column reads {name}")
@@ -176,11 +175,12 @@ def _with_reads(
             )
 
     def linked(family: Family, column: FeatureColumn) -> FeatureColumn:
-        mentions = list(dict.fromkeys(_MENTION.findall(column.definition)))
-        for mention in mentions:
+        if not column.reads:
+            return column
+        for mention in column.reads:
             check(family, mention)
-        reads = tuple(m for m in mentions if m in columns and m != column.name)
-        return dataclasses.replace(column, reads=reads) if reads else column
+        reads = tuple(m for m in column.reads if m in columns and m != column.name)
+        return dataclasses.replace(column, reads=reads)
 
     families = tuple(
         dataclasses.replace(f, columns=tuple(linked(f, column) for column in f.columns))
