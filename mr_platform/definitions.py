@@ -14,15 +14,14 @@ from mr_platform.orchestration.automation import (
     run_failure_notifications,
 )
 from mr_platform.orchestration.checks.option_chain import check_option_chain
-from mr_platform.orchestration.resources import build_resources
+from mr_platform.orchestration.resources import SettingsResource, build_resources
 
 
-def build_definitions(home: str | None = None, profile: str | None = None) -> dg.Definitions:
-    """All definitions; tests and the command line may fix the home.
+def build_definitions(settings: SettingsResource | None = None) -> dg.Definitions:
+    """All definitions.
 
     Args:
-        home: Home folder; None leaves it to ``MR_HOME`` at run time.
-        profile: Profile of the settings; None leaves it to ``MR_PROFILE`` at run time.
+        settings: Settings to work with; None reads ``MR_HOME`` and ``MR_PROFILE`` at run time.
     """
     return dg.Definitions(
         assets=[ingest_option_chain],
@@ -30,7 +29,7 @@ def build_definitions(home: str | None = None, profile: str | None = None) -> dg
         jobs=[ingest_job, check_job],
         schedules=[after_close_schedule],
         sensors=[landing_sensor, run_failure_notifications, overdue_data_notifications],
-        resources=build_resources(home, profile),
+        resources=build_resources(settings),
         # one process a run: 1.8 s a partition instead of 4.1 s with a process a step
         executor=dg.in_process_executor,
     )

@@ -24,7 +24,6 @@ from mr_platform.trading_calendar_declared import (
     CONTRACT_RULES,
     DECLARED_HOLIDAYS,
     EVENING_SESSIONS,
-    EXTRA_LISTED,
     FIXED_HOLIDAYS,
     HOLIDAYS_PUBLISHED,
     SPECIAL_SESSIONS,
@@ -276,12 +275,7 @@ def _expiries(symbol: str, as_of: dt.date) -> tuple[dt.date, ...]:
         : rule.quarterlies
     ]
     half_yearly = [day for day in monthlies if day.month in _HALF_YEAR_MONTHS][: rule.half_yearlies]
-    extra = [
-        expiry
-        for expiry, (quoted_from, _) in EXTRA_LISTED.get(symbol, {}).items()
-        if quoted_from <= as_of <= expiry
-    ]
-    listed = {*serial, *quarterly, *half_yearly, *_weeklies(rule, as_of), *extra}
+    listed = {*serial, *quarterly, *half_yearly, *_weeklies(rule, as_of)}
     return tuple(sorted(listed))
 
 

@@ -99,16 +99,16 @@ class ContractRule:
 # 2023 speaks of "continuing" four. When it fell is not known here: seven covers both.
 CONTRACT_RULES: Mapping[str, tuple[ContractRule, ...]] = {
     "NIFTY": (
-        ContractRule(CALENDAR_FIRST, THURSDAY, None, 0, 3, 9, "monthly contracts only"),
-        ContractRule(dt.date(2019, 2, 11), THURSDAY, THURSDAY, 7, 3, 9, "weeklies introduced"),
-        ContractRule(dt.date(2023, 7, 12), THURSDAY, THURSDAY, 4, 3, 9, "four weeklies"),
+        ContractRule(CALENDAR_FIRST, THURSDAY, None, 0, 3, 10, "monthly contracts only"),
+        ContractRule(dt.date(2019, 2, 11), THURSDAY, THURSDAY, 7, 3, 10, "weeklies introduced"),
+        ContractRule(dt.date(2023, 7, 12), THURSDAY, THURSDAY, 4, 3, 10, "four weeklies"),
         ContractRule(
             dt.date(2025, 8, 29),
             TUESDAY,
             TUESDAY,
             4,
             3,
-            9,
+            10,
             "NSE circular of 2025-06-23: Tuesday, contracts renamed after 2025-08-28",
         ),
     ),
@@ -149,13 +149,3 @@ CONTRACT_RULES: Mapping[str, tuple[ContractRule, ...]] = {
         ),
     ),
 }
-
-EXTRA_LISTED: Mapping[str, Mapping[dt.date, tuple[dt.date, str]]] = {
-    "NIFTY": {
-        dt.date(2025, 10, 7): (
-            dt.date(2025, 8, 29),
-            "was 2025-10-01 before the move to Tuesday; a fifth weekly for one week",
-        ),
-    },
-}
-"""Expiries outside the rules, by symbol: expiry to (first quote date, reason)."""

@@ -10,11 +10,14 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import polars as pl
 
 from mr_platform.chain import pricing, sessions, strikes
 from mr_platform.config.settings import Settings
+from mr_platform.registry.expectation_suite import render_expectations
 from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import SESSION_MINUTES, PartitionKey, expiries
 
@@ -142,14 +145,21 @@ def _conservation(chain: pl.DataFrame, quarantine: pl.DataFrame, rows_in: int) -
 def _expectations(chain: pl.DataFrame) -> Finding:
     from mr_platform.registry.expectations import run_expectations
 
-    report = run_expectations(chain)
-    failed = [result.describe() for result in report.results if not result.success]
+    report = run_expectations(chain, _suite())
+    failed = [
+        f"{result.type} on {result.column} observed {result.observed}" for result in report.failed
+    ]
     return Finding(
         len(report.results),
         len(failed),
         report.passed,
         "; ".join(failed) or f"all {len(report.results)} expectations held",
     )
+
+
+@cache
+def _suite() -> list[dict[str, Any]]:
+    return render_expectations(load_registry().raw_chain)
 
 
 # ---------------------------------------------------------------------- plausibility
@@ -200,22 +210,32 @@ def _strike_off_step(chain: pl.DataFrame, key: PartitionKey, settings: Settings)
 
 def _zone_disagrees(chain: pl.DataFrame, _: PartitionKey, __: Settings) -> Finding:
     ours = sessions.zone_name(sessions.ist_time("ts_minute"))
-    return _rows(chain, pl.col("zone_name") != ours, "rows with another zone than the table's")
+    minutes = chain.select("ts_minute", "zone_name").unique()
+    return _rows(minutes, pl.col("zone_name") != ours, "minutes with another zone than the table's")
 
 
 def _strike_type_disagrees(chain: pl.DataFrame, _: PartitionKey, __: Settings) -> Finding:
-    derived = strikes.add_strike_types(chain.select(_LABEL_INPUTS))
-    labels = pl.DataFrame(
-        {"file": chain["call_strike_type"], "derived": derived["call_strike_type"]}
-    )
-    # vendors rank among the strikes listed all day, which looks ahead: a difference is usual
-    return _rows(
-        labels,
-        pl.col("file") != pl.col("derived"),
-        "rows whose strike type differs from the rank among the strikes of its minute",
+    """Labels of the source against the rank among the strikes of the minute.
+
+    Vendors rank among all strikes of the day, or among rows they later drop, so far ranks differ
+    as a rule; what features stand on is the ATM row and its neighbours.
+    """
+    derived = strikes.add_strike_rank(chain.select(_LABEL_INPUTS), name="rank")["rank"]
+    theirs = chain.select(strikes.rank_from_call_label("call_strike_type")).to_series()
+    labels = pl.DataFrame({"ours": derived, "theirs": theirs})
+    near = labels.filter(pl.col("ours").abs() <= NEAR_RANKS)
+    differing = near.filter(pl.col("ours") != pl.col("theirs"))
+    at_the_money = differing.filter((pl.col("ours") == 0) | (pl.col("theirs") == 0)).height
+    return Finding(
+        near.height,
+        differing.height,
+        at_the_money == 0,
+        f"{differing.height:,} of {near.height:,} rows within {NEAR_RANKS} strikes of ATM have "
+        f"another label than their rank in the minute, {at_the_money:,} of them about ATM itself",
     )
 
 
+NEAR_RANKS = 7
 _LABEL_INPUTS = ["symbol", "date", "ts_minute", "expiry_date", "strike", "atm_strike"]
 
 

@@ -121,8 +121,8 @@ def _difference_volume(
         step = pl.col(name) - pl.col(name).shift(1).over(contract)
         # the exchange's total starts at zero with the session; any other first total is unknown
         opening = pl.when(pl.col("minute") == first_minute).then(pl.col(name))
-        change = pl.when(pl.col("minute") == pl.col("minute").first().over(contract)).then(opening)
-        change = change.otherwise(pl.when(step >= 0).then(step))
+        is_first = pl.col("minute") == pl.col("minute").first().over(contract)
+        change = pl.when(is_first).then(opening).otherwise(pl.when(step >= 0).then(step))
         is_running = pl.col(FILE).is_in(running)
         ordered = ordered.with_columns(
             pl.when(is_running).then(change).otherwise(pl.col(name)).alias(name)

@@ -238,9 +238,9 @@ def ingest_partition(
     clock.lap("audit")
     clock.seconds["audit"] -= expectation_seconds
     clock.seconds["expectations"] = expectation_seconds
-    rejection = _too_bad(key, files, quarantine, settings.quality.max_bad_share)
-    chain = derived.chain.clear() if rejection else derived.chain
-    return IngestedPartition(key, chain, quarantine, files, audit, clock.seconds, rejection)
+    too_bad = _too_bad(key, files, quarantine, settings.quality.max_bad_share)
+    chain = derived.chain.clear() if too_bad else derived.chain
+    return IngestedPartition(key, chain, quarantine, files, audit, clock.seconds, too_bad)
 
 
 class _Clock:
@@ -340,50 +340,66 @@ def _rejections(
 ) -> pl.DataFrame:
     """Every row of the partition that left, once, with ``_file`` and ``_row``."""
     parts = [by_rule]
-    for item in (*feeding, *superseded):
-        own = pl.lit(item.number, pl.Int64).alias(FILE)
-        mine = item.rows.frame.filter(
-            (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
+    for item in feeding:
+        parts += _lost_before_rules(key, item)
+    for item in superseded:
+        lost = _lost_before_rules(key, item)
+        gone = pl.concat([part.select(ROW) for part in lost]) if lost else None
+        parts += lost
+        parts.append(
+            _set_aside_whole(key, item, gone, f"files of {feeding[0].rows.dialect.name} feed {key}")
         )
-        lost = item.rows.faults.select(own, ROW, "reason", "column", "detail")
-        if item.rows.home == key:
-            homeless = item.rows.frame.filter(pl.col(KEY_FAULT).is_not_null())
-            parts.append(
-                homeless.select(
-                    own,
-                    ROW,
-                    pl.col(KEY_FAULT).alias("reason"),
-                    pl.lit("symbol").alias("column"),
-                    pl.format(
-                        "symbol was {}, date {}",
-                        pl.col("symbol").fill_null("missing"),
-                        pl.col("date").cast(pl.String).fill_null("missing or unreadable"),
-                    ).alias("detail"),
-                )
-            )
-            # a homeless row is told once, whatever else of it was unreadable
-            lost = lost.join(homeless.select(ROW), on=ROW, how="anti")
-            elsewhere = item.rows.frame.filter(
-                pl.col(KEY_FAULT).is_null() & ~pl.col(ROW).is_in(mine[ROW].implode())
-            )
-            lost = lost.join(elsewhere.select(ROW), on=ROW, how="anti")
-        else:
-            lost = lost.join(mine.select(ROW), on=ROW, how="semi")
-        if item in superseded:
-            others = mine.join(lost.select(ROW), on=ROW, how="anti")
-            parts.append(
-                others.select(
-                    own,
-                    ROW,
-                    pl.lit("superseded_source").alias("reason"),
-                    pl.lit(None, pl.String).alias("column"),
-                    pl.lit(f"files of dialect {feeding[0].rows.dialect.name} feed {key}").alias(
-                        "detail"
-                    ),
-                )
-            )
-        parts.append(lost)
     return pl.concat(parts)
+
+
+def _lost_before_rules(key: PartitionKey, item: _Account) -> list[pl.DataFrame]:
+    """Rows of one file that never reached the rules: unreadable, malformed, of no partition."""
+    rows = item.rows
+    own = pl.lit(item.number, pl.Int64).alias(FILE)
+    lost = rows.faults.select(own, ROW, "reason", "column", "detail")
+    faulty_keys = rows.frame[KEY_FAULT].null_count() < rows.frame.height
+    if lost.is_empty() and not faulty_keys:
+        return []
+    mine = (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
+    if rows.home != key:
+        readable = rows.frame.filter(pl.col(KEY_FAULT).is_null() & mine).select(ROW)
+        return [lost.join(readable, on=ROW, how="semi")]
+    homeless = rows.frame.filter(pl.col(KEY_FAULT).is_not_null())
+    told = homeless.select(
+        own,
+        ROW,
+        pl.col(KEY_FAULT).alias("reason"),
+        pl.lit("symbol").alias("column"),
+        pl.format(
+            "symbol was {}, date {}",
+            pl.col("symbol").fill_null("missing"),
+            pl.col("date").cast(pl.String).fill_null("missing or unreadable"),
+        ).alias("detail"),
+    )
+    # a homeless row is told once, whatever else of it was unreadable
+    elsewhere = rows.frame.filter(pl.col(KEY_FAULT).is_null() & ~mine)
+    known = pl.concat([homeless.select(ROW), elsewhere.select(ROW)])
+    return [told, lost.join(known, on=ROW, how="anti")]
+
+
+def _set_aside_whole(
+    key: PartitionKey, item: _Account, gone: pl.DataFrame | None, why: str
+) -> pl.DataFrame:
+    """Rows of a file whose dialect does not feed the partition."""
+    rest = item.rows.frame.filter(
+        pl.col(KEY_FAULT).is_null()
+        & (pl.col("date") == key.date)
+        & (pl.col("symbol") == key.symbol)
+    )
+    if gone is not None:
+        rest = rest.join(gone, on=ROW, how="anti")
+    return rest.select(
+        pl.lit(item.number, pl.Int64).alias(FILE),
+        ROW,
+        pl.lit("superseded_source").alias("reason"),
+        pl.lit(None, pl.String).alias("column"),
+        pl.lit(why).alias("detail"),
+    )
 
 
 def _files_frame(

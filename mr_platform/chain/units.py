@@ -165,17 +165,12 @@ def _volume_kind(rows: pl.DataFrame, sides: tuple[str, ...]) -> tuple[str, str |
         name = f"{side}volume"
         if name not in rows.columns:
             continue
-        step = pl.col(name).diff().over(contract)
+        traded = rows.select(*contract, "time", name).filter(pl.col(name).is_not_null())
+        if not traded["time"].is_sorted():
+            traded = traded.sort("time")
+        step = pl.col(name).diff()
         verdicts.append(
-            rows.select(*contract, "time", name)
-            .filter(pl.col(name).is_not_null())
-            .sort(*contract, "time")
-            .with_columns(step.alias("step"))
-            .group_by(contract)
-            .agg(
-                falls=(pl.col("step") < 0).sum(),
-                changes=(pl.col("step") != 0).sum(),
-            )
+            traded.group_by(contract).agg(falls=(step < 0).sum(), changes=(step != 0).sum())
         )
     if not verdicts:
         return "none", None

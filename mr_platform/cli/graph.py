@@ -62,6 +62,7 @@ def open_graph(terminal: Terminal) -> Iterator[Graph]:
     from mr_platform.orchestration.home_instance import open_instance
 
     settings = terminal.settings
+    settings.landing_dir.mkdir(parents=True, exist_ok=True)
     zone = LandingZone(settings.landing_dir)
     with open_instance(settings) as instance:
         catalogue = LandingCatalogue(settings.landing_catalogue, zone)

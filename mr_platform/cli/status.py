@@ -64,19 +64,16 @@ def _text(home: str, found: Sequence[AssetStatus], faulty: Sequence[FaultyFile])
     checks = _checks(found)
     if checks:
         parts.append(checks)
-    for asset in found:
-        parts += [text for text in (_stale(asset), _failed(asset)) if text]
+    parts += [*_stale(found), *(text for asset in found if (text := _failed(asset)))]
     if faulty:
-        rows = [(file.relative, file.fault, cell(file.seen_at)) for file in faulty[:_SHOWN]]
-        parts.append(f"faulty files in landing: {len(faulty):,}")
-        parts.append(table(["file", "fault", "seen"], rows))
-    waiting = sorted({key for asset in found for key in asset.missing})
-    stale = sorted({key for asset in found for key in asset.stale})
+        lines = [f"  {file.fault}  (seen {cell(file.seen_at)})" for file in faulty[:_SHOWN]]
+        parts.append(_cut([f"faulty files in landing: {len(faulty):,}", *lines], len(faulty)))
+    waiting = {key for asset in found for key in asset.missing}
+    stale = [asset.asset for asset in found if asset.stale]
     if waiting:
         parts.append(f"next: mr materialize {found[-1].asset}   ({len(waiting):,} are waiting)")
     elif stale:
-        names = ",".join(asset.asset for asset in found if asset.stale)
-        parts.append(f"next: mr materialize {names} --stale")
+        parts.append(f"next: mr materialize {','.join(stale)} --stale")
     return "\n\n".join(parts)
 
 
@@ -105,12 +102,18 @@ def _checks(found: Sequence[AssetStatus]) -> str:
     return table(["check", "passed", "warned", "failed"], rows, right=(1, 2, 3)) if rows else ""
 
 
-def _stale(asset: AssetStatus) -> str:
-    if not asset.stale:
-        return ""
-    lines = [f"stale partitions of {asset.asset}:"]
-    lines += [f"  {key}  {reason}" for key, reason in list(asset.stale.items())[:_SHOWN]]
-    return _cut(lines, len(asset.stale))
+def _stale(found: Sequence[AssetStatus]) -> list[str]:
+    """Stale partitions; assets that one computation makes are stale together, and told once."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for asset in found:
+        if asset.stale:
+            groups.setdefault(tuple(asset.stale.items()), []).append(asset.asset)
+    parts = []
+    for stale, names in groups.items():
+        lines = [f"stale partitions of {', '.join(names)}:"]
+        lines += [f"  {key}  {reason}" for key, reason in stale[:_SHOWN]]
+        parts.append(_cut(lines, len(stale)))
+    return parts
 
 
 def _failed(asset: AssetStatus) -> str:

@@ -45,6 +45,10 @@ class Terminal:
             # the graph's resources and the processes of `mr ui` resolve the same home
             os.environ["MR_HOME"] = str(Path(home).expanduser().absolute())
 
+    def at(self, home: Path) -> Terminal:
+        """The same terminal over another home."""
+        return Terminal(str(home), self.as_json)
+
     @functools.cached_property
     def settings(self) -> Settings:
         """Settings of the chosen home."""

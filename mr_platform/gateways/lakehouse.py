@@ -1,6 +1,6 @@
 """The lakehouse: Delta tables whose partitions are replaced whole, one commit for one run.
 
-Here: which files a version of a table holds, and the commit that replaces partitions.
+Here: the commit that replaces partitions, and the one class through which tables are used.
 Not here: how one file is written (``partition_files.py``), restore, compaction and vacuum
 (``table_maintenance.py``), what a column means (``registry/``).
 
@@ -22,13 +22,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
 from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import TableConflictError, TableError
 from mr_platform.gateways import partition_files, partition_frames, table_maintenance
+from mr_platform.gateways.open_tables import OpenTables, delta_faults
 from mr_platform.gateways.partition_files import PARTITION_COLUMNS, PartitionFile
 from mr_platform.gateways.storage_faults import told_as_storage_error
 from mr_platform.gateways.table_maintenance import (
@@ -43,24 +44,11 @@ from mr_platform.gateways.table_state import (
     of_keys,
     require_files,
     schema_of,
-)
+)  # fmt: skip
 from mr_platform.trading_calendar import PartitionKey
-
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
 
 Result = TypeVar("Result")
 
-_TABLE_OPTIONS = {
-    # Opening reads one checkpoint and the entries since: 30 ms at 6,500 partitions.
-    "delta.checkpointInterval": "50",
-    # Every partition is one file, so column statistics in the log skip nothing that the partition
-    # values don't; without them opening takes 30 ms instead of 50.
-    "delta.dataSkippingNumIndexedCols": "0",
-    # Versions stay readable as long as vacuum has not taken their files.
-    "delta.logRetentionDuration": "interval 365 days",
-    "delta.deletedFileRetentionDuration": "interval 168 hours",
-}
 _RESERVED_INFO = frozenset(
     {
         "timestamp", "operation", "engineInfo", "operationParameters", "readVersion",
@@ -118,22 +106,19 @@ class Lakehouse:
         commit_attempts: int = 30,
         backoff_seconds: float = 0.02,
     ) -> None:
-        text = str(root)
-        self.root = text.rstrip("/") if "://" in text else str(Path(text).absolute())
         self.parquet = parquet
-        self.storage_options = dict(storage_options) if storage_options else None
+        self._tables = OpenTables(root, storage_options)
+        self.root = self._tables.root
+        self.storage_options = self._tables.storage_options
         self._attempts = commit_attempts
         self._backoff = backoff_seconds
-        self._opened: dict[str, tuple[DeltaTable, object]] = {}
         self._lock = threading.RLock()
 
     # -- looking ---------------------------------------------------------------------------------
 
     def exists(self, table: str) -> bool:
         """Whether the table has been created."""
-        from deltalake import DeltaTable
-
-        return bool(DeltaTable.is_deltatable(self.uri(table), self.storage_options))
+        return self._tables.exists(table)
 
     def tables(self) -> list[str]:
         """Names of all tables on a local root, sorted; empty before the first write.
@@ -141,10 +126,7 @@ class Lakehouse:
         Raises:
             TableError: The root is an object store, where names are known from the assets only.
         """
-        if "://" in self.root:
-            raise TableError("tables are listed on a local root only", place=self.root)
-        logs = Path(self.root).glob("*/_delta_log")
-        return sorted(log.parent.name for log in logs if self.exists(log.parent.name))
+        return self._tables.names()
 
     def uri(self, table: str) -> str:
         """Folder or address of a table.
@@ -152,22 +134,17 @@ class Lakehouse:
         Raises:
             TableError: The name is not a plain word.
         """
-        if not table.isidentifier():
-            raise TableError(
-                f"table name was {table!r}",
-                next_step="A table name is made of letters, digits and _",
-            )
-        return f"{self.root}/{table}"
+        return self._tables.uri(table)
 
     def version(self, table: str) -> int:
         """Newest version of a table."""
         with self._lock:
-            return int(self._newest(table).version())
+            return int(self._tables.newest(table).version())
 
     def schema(self, table: str) -> dict[str, pl.DataType]:
         """Columns and types of a table, in order."""
         with self._lock:
-            return schema_of(self._newest(table))
+            return schema_of(self._tables.newest(table))
 
     def read_partition_counts(self, table: str) -> pl.DataFrame:
         """Rows of every partition that has any, from the log alone.
@@ -203,7 +180,7 @@ class Lakehouse:
             TableError: No such table or version, or vacuum has removed files of that version.
         """
         with self._lock:
-            opened = self._newest(table)
+            opened = self._tables.newest(table)
             if version is not None:
                 opened = at_version(
                     self.uri(table), version, int(opened.version()), self.storage_options
@@ -250,8 +227,7 @@ class Lakehouse:
         uri = self.uri(table)
         info = _checked_info(table, commit_info)
         groups = partition_frames.rows_by_key(table, frame, keys)
-        with told_as_storage_error(uri, *_delta_faults()):
-            self._ensure(table, frame)
+        self._ensure(table, frame)
         written: list[PartitionFile] = []
         try:
             for key, rows in groups.items():
@@ -264,7 +240,7 @@ class Lakehouse:
                 table, lambda: self._commit(table, frame, written, keys, info)
             )
         except BaseException:
-            partition_files.discard(uri, written)
+            partition_files.discard(uri, [file.path for file in written])
             raise
         return CommitReport(
             table=table,
@@ -283,7 +259,7 @@ class Lakehouse:
     def history(self, table: str, limit: int | None = 20) -> list[TableVersion]:
         """Versions of a table, newest first; None for ``limit`` gives all that the log holds."""
         with self._lock:
-            return table_maintenance.history(self._newest(table), limit)
+            return table_maintenance.history(self._tables.newest(table), limit)
 
     def restore(
         self, table: str, version: int, *, commit_info: Mapping[str, str] | None = None
@@ -299,7 +275,7 @@ class Lakehouse:
         def attempt() -> RestoreReport:
             with self._lock:
                 return table_maintenance.restore(
-                    self._newest(table), self.uri(table), version, info, self.storage_options
+                    self._tables.newest(table), self.uri(table), version, info, self.storage_options
                 )
 
         report, _ = self._with_retries(table, attempt)
@@ -327,7 +303,7 @@ class Lakehouse:
 
         def attempt() -> OptimizeReport:
             with self._lock:
-                opened = self._newest(table)
+                opened = self._tables.newest(table)
                 table_maintenance.require_columns(table, zorder_by, schema_of(opened))
                 return table_maintenance.optimize(opened, zorder_by, keys, self.parquet)
 
@@ -355,81 +331,22 @@ class Lakehouse:
             TableError: No such table, or a short retention without ``force``.
         """
         with self._lock:
-            opened = self._newest(table)
-            with told_as_storage_error(self.uri(table), *_delta_faults()):
+            opened = self._tables.newest(table)
+            with told_as_storage_error(self.uri(table), *delta_faults()):
                 return table_maintenance.vacuum(
                     opened, self.uri(table), retention_hours, dry_run=dry_run, force=force
                 )
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _newest(self, table: str) -> DeltaTable:
-        """The table at its newest version; the log is read on from where it was last read."""
-        uri = self.uri(table)
-        held = self._opened.get(table)
-        with told_as_storage_error(uri, *_delta_faults()):
-            if held is not None and held[1] == self._trace(uri, int(held[0].version())):
-                held[0].update_incremental()
-                opened = held[0]
-            else:
-                opened = self._open(table)
-        self._opened[table] = (opened, self._trace(uri, int(opened.version())))
-        return opened
-
-    def _open(self, table: str) -> DeltaTable:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import TableNotFoundError
-
-        try:
-            return DeltaTable(self.uri(table), storage_options=self.storage_options)
-        except TableNotFoundError as absent:
-            self._opened.pop(table, None)
-            here = [] if "://" in self.root else self.tables()
-            raise TableError(
-                "there is no such table",
-                place=table,
-                next_step=f"Tables in {self.root}: {', '.join(here) or 'none yet'}",
-            ) from absent
-
-    def _trace(self, uri: str, version: int) -> object:
-        """What tells a log entry from one of the same number in a table made anew.
-
-        A home may be emptied and filled again while this object lives; version 7 of the new table
-        is not version 7 of the old one.
-        """
-        if "://" in uri:
-            return version
-        try:
-            found = Path(uri, "_delta_log", f"{version:020}.json").stat()
-        except OSError:
-            return object()  # equal to nothing: the table is opened afresh
-        return (version, found.st_ino, found.st_mtime_ns, found.st_size)
-
     def _ensure(self, table: str, frame: pl.DataFrame) -> None:
         """Create the table if it is absent; its schema must be the frame's in any case."""
-        from deltalake import DeltaTable, Schema
-        from deltalake.exceptions import DeltaError
-
         with self._lock:
             if not self.exists(table):
                 partition_frames.require_storable(table, frame.schema)
-                try:
-                    DeltaTable.create(
-                        self.uri(table),
-                        Schema.from_arrow(frame.clear().to_arrow().schema),
-                        mode="error",
-                        partition_by=list(PARTITION_COLUMNS),
-                        name=table,
-                        configuration=_TABLE_OPTIONS,
-                        storage_options=self.storage_options,
-                    )
-                except DeltaError:
-                    # Another process may have created it between the look and the try.
-                    if not self.exists(table):
-                        raise
-            partition_frames.require_same_schema(
-                table, frame.schema, schema_of(self._newest(table))
-            )
+                self._tables.create(table, frame)
+            declared = schema_of(self._tables.newest(table))
+        partition_frames.require_same_schema(table, frame.schema, declared)
 
     def _commit(
         self,
@@ -444,7 +361,7 @@ class Lakehouse:
         from deltalake.transaction import AddAction, RemoveAction
 
         with self._lock:
-            opened = self._newest(table)
+            opened = self._tables.newest(table)
             partition_frames.require_same_schema(table, frame.schema, schema_of(opened))
             replaced = of_keys(files_of(opened), keys)
             now = time.time_ns() // 1_000_000
@@ -488,7 +405,7 @@ class Lakehouse:
 
         for number in range(1, self._attempts + 1):
             try:
-                with told_as_storage_error(self.uri(table), *_delta_faults()):
+                with told_as_storage_error(self.uri(table), *delta_faults()):
                     return attempt(), number
             except CommitFailedError as lost:
                 if number == self._attempts:
@@ -504,7 +421,7 @@ class Lakehouse:
 
     def _files(self, table: str) -> pl.DataFrame:
         with self._lock:
-            return files_of(self._newest(table))
+            return files_of(self._tables.newest(table))
 
     def _counted(self, table: str, files: pl.DataFrame) -> pl.DataFrame:
         """Files with the row counts that another writer left out of the log."""
@@ -523,13 +440,6 @@ class Lakehouse:
             for path, rows in files.select("path", "rows").rows()
         ]
         return files.with_columns(rows=pl.Series(counts, dtype=pl.Int64))
-
-
-def _delta_faults() -> tuple[type[Exception], ...]:
-    """Library errors that may carry a fault of the operating system in their text."""
-    from deltalake.exceptions import DeltaError
-
-    return (DeltaError, pl.exceptions.PolarsError)
 
 
 def _checked_info(table: str, info: Mapping[str, str] | None) -> dict[str, str]:

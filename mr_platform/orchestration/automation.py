@@ -12,14 +12,19 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from mr_platform.gateways.landing import LandingCatalogue, LandingZone
+from mr_platform.gateways.landing import (
+    LandingCatalogue,
+    LandingZone,
+    snapshot_of,
+    stable_files,
+)
 from mr_platform.gateways.notifications import Notification, Notifier
 from mr_platform.orchestration import landing_watch, overdue
 from mr_platform.orchestration.assets.option_chain import GROUP
-from mr_platform.orchestration.ingestion import OPTION_CHAIN, refresh_catalogue
+from mr_platform.orchestration.ingestion import OPTION_CHAIN, refresh_catalogue, refresh_settled
 from mr_platform.orchestration.landing_watch import WatchMemory
 from mr_platform.orchestration.materializations import latest_fingerprints
-from mr_platform.orchestration.partitions import PARTITIONS, dagster_key
+from mr_platform.orchestration.partitions import dagster_key
 from mr_platform.orchestration.resources import SettingsResource
 from mr_platform.trading_calendar import (
     CALENDAR_LAST,
@@ -41,14 +46,12 @@ RAW_ASSETS = dg.AssetSelection.groups(GROUP)
 ingest_job = dg.define_asset_job(
     "ingest_option_chain_job",
     selection=RAW_ASSETS | dg.AssetSelection.checks_for_assets(OPTION_CHAIN),
-    partitions_def=PARTITIONS,
     description="Landed files of the chosen partitions become the option chain, and are checked.",
 )
 
 check_job = dg.define_asset_job(
     "check_option_chain_job",
     selection=dg.AssetSelection.checks_for_assets(OPTION_CHAIN),
-    partitions_def=PARTITIONS,
     description="Judges stored partitions again, without ingesting anything.",
 )
 
@@ -75,15 +78,11 @@ def landing_sensor(
     limits = settings.load().orchestration
     memory = WatchMemory.parse(context.cursor)
     files = landing.list_files()
-    moving = landing_watch.moving_files(
-        [(file.relative, file.size, file.mtime_ns) for file in files],
-        memory,
-        time.time(),
-        limits.landing_settle_seconds,
-    )
-    settled = [file for file in files if file.relative not in moving]
-    remaining = refresh_catalogue(
-        catalogue, settled, budget_s=limits.sensor_inspect_budget_seconds
+    settled = stable_files(files, memory.moving, limits.landing_settle_seconds, time.time())
+    settled_names = {file.relative for file in settled}
+    moving = snapshot_of([file for file in files if file.relative not in settled_names])
+    report = refresh_catalogue(
+        catalogue, only=settled_names, budget_s=limits.sensor_inspect_budget_seconds
     )
     memory = _tell_faulty(memory, catalogue, notifier, moving)
     wanted = landing_watch.new_inputs(
@@ -91,7 +90,7 @@ def landing_sensor(
     )
     requests, memory = _requests(context.instance, wanted, memory)
     memory = WatchMemory(memory.requested, moving, memory.told)
-    waiting = f"{len(moving)} files still being written, {remaining} not inspected yet"
+    waiting = f"{len(report.remaining)} wait for a later look"
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else f"nothing new in {len(settled)} files; {waiting}",
@@ -108,13 +107,14 @@ def landing_sensor(
 )
 def after_close_schedule(
     context: dg.ScheduleEvaluationContext,
+    settings: SettingsResource,
     catalogue: dg.ResourceParam[LandingCatalogue],
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Runs for today's partitions that have input which no run has stored."""
     day = context.scheduled_execution_time.astimezone(IST).date()
     if day > CALENDAR_LAST or not is_trading_day(day):
         return dg.SkipReason(f"{day} is no trading day")
-    refresh_catalogue(catalogue)
+    refresh_settled(catalogue, settings.load())
     inputs = catalogue.partitions()
     keys = {PartitionKey(day, symbol) for symbol in SYMBOLS} & inputs.keys()
     wanted = {key: inputs[key].fingerprint for key in sorted(keys)}
@@ -224,9 +224,7 @@ def _tell_faulty(
 ) -> WatchMemory:
     """Tell each fault of a landed file once; a file still being written is not judged."""
     faulty = [file for file in catalogue.faulty_files() if file.relative not in moving]
-    digests = {
-        landing_watch.fault_digest(file.relative, file.fault): file for file in faulty
-    }
+    digests = {landing_watch.fault_digest(file.relative, file.fault): file for file in faulty}
     for digest, file in digests.items():
         if digest not in memory.told:
             notifier.notify(

@@ -8,8 +8,8 @@ Not here: rules for rows (``chain/``), Dagster's events (``assets/``), Delta (``
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -18,14 +18,25 @@ from mr_platform.chain.ingest import IngestedPartition, ingest_batch, inspect_so
 from mr_platform.config.settings import Settings
 from mr_platform.errors import MissingInputError, PlatformError
 from mr_platform.gateways.lakehouse import Lakehouse
-from mr_platform.gateways.landing import FileInspection, LandedFile, LandingCatalogue
+from mr_platform.gateways.landing import (
+    FileInspection,
+    LandedFile,
+    LandingCatalogue,
+    RefreshReport,
+    stable_files,
+)
 from mr_platform.gateways.raw_files import RawFile
+from mr_platform.registry.fingerprint import raw_chain_code_version
 from mr_platform.trading_calendar import PartitionKey
 
 LANDED_FILES = "landed_files"
 OPTION_CHAIN = "option_chain"
 QUARANTINED_ROWS = "quarantined_rows"
 LOAD_AUDIT = "load_audit"
+
+CODE_VERSION = raw_chain_code_version()
+"""Of declarations and code that make these tables; fixed for the life of the process, so that
+definitions, events and catalogue agree even while files are edited."""
 
 # The chain is committed last: whoever reads a partition of it finds its account already there.
 TABLES = (LANDED_FILES, QUARANTINED_ROWS, LOAD_AUDIT, OPTION_CHAIN)
@@ -44,7 +55,7 @@ class StoredPartition:
         dialects: Dialects of the files.
         units: Units settled, by question (``iv_unit`` …).
         timings: Seconds by step.
-        input_fingerprint: Digest of the files' digests; equal for equal input.
+        input_fingerprint: Digest of the files' contents as the catalogue forms it.
     """
 
     key: PartitionKey
@@ -80,18 +91,35 @@ class BatchReport:
         return f"{len(self.refused)} of {total} partitions were not stored{rest}\n{lines}"
 
 
-def refresh_catalogue(catalogue: LandingCatalogue, *, budget_s: float | None = None) -> None:
-    """Bring the catalogue up to the landing folder as it is now."""
-    catalogue.refresh(_inspect, budget_s=budget_s)
+def refresh_catalogue(
+    catalogue: LandingCatalogue,
+    *,
+    only: Collection[str] | None = None,
+    budget_s: float | None = None,
+) -> RefreshReport:
+    """Bring the catalogue up to the landing folder as it is now.
+
+    Args:
+        catalogue: The catalogue.
+        only: Relative paths that may be opened; None allows all.
+        budget_s: Seconds after which no further file is opened; None is no limit.
+    """
+    return catalogue.refresh(_inspect, budget_s=budget_s, only=only, inspector=CODE_VERSION)
 
 
 def _inspect(file: LandedFile) -> FileInspection:
     return inspect_source(RawFile(file.path, file.relative))
 
 
-def fingerprint(sha256s: Sequence[str]) -> str:
-    """Digest of a partition's input; the order of files does not matter."""
-    return hashlib.sha256("\n".join(sorted(set(sha256s))).encode()).hexdigest()
+def refresh_settled(catalogue: LandingCatalogue, settings: Settings) -> RefreshReport:
+    """As ``refresh_catalogue``, leaving alone what may still be being written.
+
+    Files that are catalogued as they are now (by the command line, which waits for nobody) stay
+    catalogued.
+    """
+    files = catalogue.zone.list_files()
+    settled = stable_files(files, {}, settings.orchestration.landing_settle_seconds, time.time())
+    return refresh_catalogue(catalogue, only={file.relative for file in settled})
 
 
 def ingest_and_store(
@@ -100,7 +128,6 @@ def ingest_and_store(
     lakehouse: Lakehouse,
     catalogue: LandingCatalogue,
     settings: Settings,
-    code_version: str,
     now: dt.datetime,
     commit_info: Mapping[str, str] | None = None,
 ) -> BatchReport:
@@ -111,14 +138,14 @@ def ingest_and_store(
         lakehouse: Where the tables are.
         catalogue: Knows which landed files hold which partition.
         settings: Limits and market conventions.
-        code_version: Version of declarations and code.
         now: Time written into quarantine and audit (UTC).
         commit_info: Facts to write into the commits.
 
     Returns:
         What was stored and what was refused; a refused partition keeps what it held before.
     """
-    refresh_catalogue(catalogue)
+    refresh_settled(catalogue, settings)
+    fingerprints = {key: found.fingerprint for key, found in catalogue.partitions().items()}
     refused: dict[PartitionKey, PlatformError] = {}
     inputs: dict[PartitionKey, list[RawFile]] = {}
     for key in sorted(keys):
@@ -132,13 +159,13 @@ def ingest_and_store(
             )
     stored: list[StoredPartition] = []
     frames: dict[str, list[pl.DataFrame]] = {table: [] for table in TABLES}
-    for partition in ingest_batch(inputs, settings, now=now, code_version=code_version):
+    for partition in ingest_batch(inputs, settings, now=now, code_version=CODE_VERSION):
         if partition.rejection is not None:
             refused[partition.key] = partition.rejection
             continue
         for table, frame in _tables(partition).items():
             frames[table].append(frame)
-        stored.append(_told(partition))
+        stored.append(_told(partition, fingerprints[partition.key]))
     if not stored:
         return BatchReport(refused=refused)
     done = [partition.key for partition in stored]
@@ -162,7 +189,7 @@ def _tables(partition: IngestedPartition) -> dict[str, pl.DataFrame]:
     }
 
 
-def _told(partition: IngestedPartition) -> StoredPartition:
+def _told(partition: IngestedPartition, fingerprint: str) -> StoredPartition:
     files = partition.files
     return StoredPartition(
         key=partition.key,
@@ -176,7 +203,7 @@ def _told(partition: IngestedPartition) -> StoredPartition:
             for name in ("iv_unit", "oi_unit", "volume_kind", "volume_unit", "bar_label")
         },
         timings=dict(partition.timings),
-        input_fingerprint=fingerprint(files["file_sha256"].to_list()),
+        input_fingerprint=fingerprint,
     )
 
 

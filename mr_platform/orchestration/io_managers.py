@@ -12,7 +12,6 @@ import polars as pl
 from mr_platform.errors import TableError
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.orchestration.partitions import parse_keys
-from mr_platform.orchestration.resources import SettingsResource
 
 
 class LakehouseIOManager(dg.IOManager):
@@ -26,9 +25,7 @@ class LakehouseIOManager(dg.IOManager):
 
         A dict of frames, Dagster's habit for many partitions, would load them all at once.
         """
-        keys = (
-            parse_keys(context.asset_partition_keys) if context.has_asset_partitions else None
-        )
+        keys = parse_keys(context.asset_partition_keys) if context.has_asset_partitions else None
         return self.lakehouse.scan(table_name(context.asset_key), keys)
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
@@ -50,15 +47,12 @@ class LakehouseIOManager(dg.IOManager):
         context.add_output_metadata({"table_version": report.version})
 
 
-class LakehouseIOManagerFactory(dg.ConfigurableIOManagerFactory[LakehouseIOManager]):
-    """Builds the I/O manager when a run starts."""
-
-    settings: dg.ResourceDependency[SettingsResource]
-
-    def create_io_manager(self, context: dg.InitResourceContext) -> LakehouseIOManager:
-        """The I/O manager over the home's lakehouse."""
-        settings = self.settings.load()
-        return LakehouseIOManager(Lakehouse(settings.lakehouse_root, settings.parquet))
+@dg.io_manager(
+    required_resource_keys={"lakehouse"}, description="Tables of the lakehouse as lazy frames."
+)
+def lakehouse_io_manager(context: dg.InitResourceContext) -> LakehouseIOManager:
+    """The I/O manager over the home's lakehouse."""
+    return LakehouseIOManager(context.resources.lakehouse)
 
 
 def table_name(asset_key: dg.AssetKey) -> str:

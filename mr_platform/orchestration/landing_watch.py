@@ -1,14 +1,15 @@
-"""What the landing sensor decides: which files are whole, what is new, what was told already.
+"""What the landing sensor decides: which input is new, which fault was told already.
 
 Here: the sensor's memory (its cursor) and pure decisions over it.
-Not here: listing and reading files (``gateways/landing``), run requests (``automation.py``).
+Not here: listing, settling and reading files (``gateways/landing``), run requests
+(``automation.py``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from mr_platform.trading_calendar import PartitionKey
@@ -21,33 +22,18 @@ _SHORT = 12
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A file as it was first seen with this size and time.
-
-    Attributes:
-        size: Bytes.
-        mtime_ns: Modification time.
-        since: When it was first seen so, seconds since the epoch.
-    """
-
-    size: int
-    mtime_ns: int
-    since: float
-
-
-@dataclass(frozen=True)
 class WatchMemory:
     """What the sensor remembers between ticks.
 
     Attributes:
         requested: By partition, the fingerprint that a run was last asked for and how many were
             asked for so far, as ``fingerprint.number``.
-        moving: Files that were still being written, by relative path.
+        moving: Size and time of change of files that were still being written, by relative path.
         told: Digests of the faults that were told.
     """
 
     requested: Mapping[str, str] = field(default_factory=dict)
-    moving: Mapping[str, Sighting] = field(default_factory=dict)
+    moving: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     told: frozenset[str] = frozenset()
 
     @classmethod
@@ -58,7 +44,7 @@ class WatchMemory:
         document = json.loads(cursor)
         return cls(
             requested=document["requested"],
-            moving={name: Sighting(*sighting) for name, sighting in document["moving"].items()},
+            moving={name: (size, changed) for name, (size, changed) in document["moving"].items()},
             told=frozenset(document["told"]),
         )
 
@@ -67,47 +53,14 @@ class WatchMemory:
         return json.dumps(
             {
                 "requested": dict(sorted(self.requested.items())),
-                "moving": {
-                    name: [sighting.size, sighting.mtime_ns, sighting.since]
-                    for name, sighting in sorted(self.moving.items())
-                },
+                "moving": dict(sorted(self.moving.items())),
                 "told": sorted(self.told),
             },
             separators=(",", ":"),
         )
 
 
-def moving_files(
-    files: Iterable[tuple[str, int, int]], memory: WatchMemory, now: float, settle_seconds: float
-) -> dict[str, Sighting]:
-    """Files that may still be in the making.
-
-    A file is whole when it was last changed long enough ago, or, for a file dated in the future,
-    when it looked the same for as long.
-
-    Args:
-        files: Relative path, size and modification time (ns) of every file.
-        memory: What the last tick saw.
-        now: Seconds since the epoch.
-        settle_seconds: How long a whole file rests.
-    """
-    moving = {}
-    for name, size, mtime_ns in files:
-        last = memory.moving.get(name)
-        same = last is not None and (last.size, last.mtime_ns) == (size, mtime_ns)
-        since = last.since if last is not None and same else now
-        rested = now - mtime_ns / 1e9 >= settle_seconds
-        # a size that changed since the last tick is a writer at work, whatever the file's date
-        grew = last is not None and not same
-        if (rested and not grew) or (same and now - since >= settle_seconds):
-            continue
-        moving[name] = Sighting(size, mtime_ns, since)
-    return moving
-
-
-def new_inputs(
-    inputs: Mapping[PartitionKey, str], memory: WatchMemory
-) -> dict[PartitionKey, str]:
+def new_inputs(inputs: Mapping[PartitionKey, str], memory: WatchMemory) -> dict[PartitionKey, str]:
     """Partitions whose input no run was asked for yet, ascending."""
     return {
         key: fingerprint

@@ -23,7 +23,7 @@ from mr_platform.orchestration.partition_status import (
     recorded_partitions,
     stale_partitions,
 )
-from mr_platform.orchestration.partitions import batches, partition_keys, range_tags
+from mr_platform.orchestration.partitions import batches, parse_keys, range_tags
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
 
 LAUNCHED_BY_TAG = "mr/launched_by"
@@ -32,6 +32,7 @@ UNMEASURED_SECONDS = 3.0
 """Seconds a partition is expected to take before any run has been timed."""
 
 _TIMED_RUNS = 50
+_INTERRUPTIONS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 # loggers write each event to the console by default; the CLI shows progress of its own
 _SILENT_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -202,6 +203,9 @@ def materialize_batch(
 
     Returns:
         What was made and what was not.
+
+    Raises:
+        KeyboardInterrupt: The run was interrupted; it is recorded as failed.
     """
     started = time.monotonic()
     keys = [dg.AssetKey.from_user_string(asset) for asset in assets]
@@ -212,16 +216,19 @@ def materialize_batch(
         run_config=_SILENT_RUN,
         raise_on_error=False,
     )
+    failures = [event for event in result.all_events if event.is_step_failure]
+    if any(_run_fault(event).kind in _INTERRUPTIONS for event in failures):
+        raise KeyboardInterrupt  # Dagster records it as a failed step and would go on
     made: dict[dg.AssetKey, set[PartitionKey]] = {key: set() for key in keys}
     for event in result.get_asset_materialization_events():
         if event.asset_key in made and event.partition is not None:
-            made[event.asset_key].update(partition_keys([event.partition]))
+            made[event.asset_key].update(parse_keys([event.partition]))
     whole = set.intersection(*made.values()) if made else set()
     faults = {}
     if not result.success:
         graph = definitions.resolve_asset_graph()
         checks = [check for key in keys for check in graph.get(key).check_keys]
-        faults = _faults(result, batch, whole, _stopped_by_checks(instance, checks, batch))
+        faults = _faults(failures, batch, whole, _stopped_by_checks(instance, checks, batch))
     return BatchOutcome(
         run_id=result.run_id,
         made=tuple(key for key in batch if key in whole and key not in faults),
@@ -265,7 +272,7 @@ def _partitions_of(tags: Mapping[str, str]) -> int:
 
 
 def _faults(
-    result: dg.ExecuteInProcessResult,
+    failures: Sequence[dg.DagsterEvent],
     batch: Sequence[PartitionKey],
     made: set[PartitionKey],
     stopped: Mapping[PartitionKey, RunFault],
@@ -276,7 +283,6 @@ def _faults(
     (``BatchReport.refusal_text``); a blocking check names its partitions by its verdicts. Any
     other failure concerns every partition that was not made.
     """
-    failures = [event for event in result.all_events if event.is_step_failure]
     if not failures:
         return dict.fromkeys(batch, RunFault("RunFailure", "the run failed", None))
     told = [_run_fault(event) for event in failures]

@@ -13,7 +13,12 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 
-from mr_platform.orchestration.ingestion import OPTION_CHAIN, TABLES, StoredPartition
+from mr_platform.orchestration.ingestion import (
+    CODE_VERSION,
+    OPTION_CHAIN,
+    TABLES,
+    StoredPartition,
+)
 from mr_platform.orchestration.partitions import DATE, SYMBOL, dagster_key
 
 INPUT_FINGERPRINT = "input_fingerprint"
@@ -53,7 +58,7 @@ def partition_metadata(
 
 
 def explicit_events(
-    stored: Iterable[StoredPartition], versions: Mapping[str, int], code_version: str
+    stored: Iterable[StoredPartition], versions: Mapping[str, int]
 ) -> Iterator[dg.AssetMaterialization]:
     """One event for each table and partition, for a step that cannot yield its outputs.
 
@@ -67,16 +72,16 @@ def explicit_events(
                 partition=str(dagster_key(partition.key)),
                 metadata=partition_metadata(table, partition, versions[table]),
                 tags={
-                    CODE_VERSION_TAG: code_version,
-                    DATA_VERSION_TAG: _data_version(code_version, partition.input_fingerprint),
+                    CODE_VERSION_TAG: CODE_VERSION,
+                    DATA_VERSION_TAG: _data_version(partition.input_fingerprint),
                     f"dagster/partition/{DATE}": partition.key.date.isoformat(),
                     f"dagster/partition/{SYMBOL}": partition.key.symbol,
                 },
             )
 
 
-def _data_version(code_version: str, input_fingerprint: str) -> str:
-    return hashlib.sha256(f"{code_version}\n{input_fingerprint}".encode()).hexdigest()
+def _data_version(input_fingerprint: str) -> str:
+    return hashlib.sha256(f"{CODE_VERSION}\n{input_fingerprint}".encode()).hexdigest()
 
 
 def latest_records(
@@ -98,9 +103,7 @@ def latest_records(
     return {str(record.partition_key): record for record in records}
 
 
-def latest_fingerprints(
-    instance: dg.DagsterInstance, partitions: Iterable[str]
-) -> dict[str, str]:
+def latest_fingerprints(instance: dg.DagsterInstance, partitions: Iterable[str]) -> dict[str, str]:
     """Fingerprint of the input of each partition of ``option_chain`` as last materialised."""
     found = {}
     records = latest_records(instance, dg.AssetKey(OPTION_CHAIN), partitions)

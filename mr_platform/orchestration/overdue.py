@@ -54,7 +54,9 @@ def deadline(day: dt.date, after_hours: float) -> dt.datetime:
     return dt.datetime.combine(day, SESSION_CLOSE, IST) + dt.timedelta(hours=after_hours)
 
 
-def due_partitions(memory: OverdueMemory, now: dt.datetime, after_hours: float) -> list[PartitionKey]:
+def due_partitions(
+    memory: OverdueMemory, now: dt.datetime, after_hours: float
+) -> list[PartitionKey]:
     """Partitions that should exist by now, whether they do or not, ascending.
 
     Args:
@@ -63,9 +65,7 @@ def due_partitions(memory: OverdueMemory, now: dt.datetime, after_hours: float) 
         after_hours: Hours after the close at which a day is due.
     """
     today = now.astimezone(IST).date()
-    first = max(
-        today - dt.timedelta(days=LOOK_BACK_DAYS), memory.since.astimezone(IST).date()
-    )
+    first = max(today - dt.timedelta(days=LOOK_BACK_DAYS), memory.since.astimezone(IST).date())
     last = min(today, CALENDAR_LAST)
     if first > last:
         return []

@@ -180,7 +180,7 @@ def check_counts(
     """
     keys = sorted(check_keys, key=lambda key: (key.asset_key, key.name))
     counts = {key.name: CheckCounts() for key in keys}
-    refused: dict[int, str] = {}
+    refused: dict[dg.AssetCheckKey, set[str]] = {}
     for info in instance.event_log_storage.get_asset_check_partition_info(keys):
         if info.partition_key is None:
             continue
@@ -189,18 +189,36 @@ def check_counts(
         if info.latest_execution_status == AssetCheckExecutionRecordStatus.SUCCEEDED:
             counts[info.check_key.name].passed += 1
         elif info.latest_execution_status == AssetCheckExecutionRecordStatus.FAILED:
-            refused[info.latest_check_event_storage_id] = info.partition_key
-    evaluations = _records(instance, dg.DagsterEventType.ASSET_CHECK_EVALUATION, sorted(refused))
-    for record in sorted(evaluations, key=lambda record: str(record.partition_key)):
-        event = record.event_log_entry.dagster_event
-        if event is None:
-            continue
-        evaluation = event.asset_check_evaluation_data
-        verdicts = counts[evaluation.check_name]
-        warned = evaluation.severity == dg.AssetCheckSeverity.WARN
-        told = verdicts.warned if warned else verdicts.failed
-        told[refused[record.storage_id]] = evaluation.description or ""
+            refused.setdefault(info.check_key, set()).add(info.partition_key)
+    for key, failing in refused.items():
+        verdicts = counts[key.name]
+        for partition, evaluation in sorted(_latest_refusals(instance, key, failing).items()):
+            warned = evaluation.severity == dg.AssetCheckSeverity.WARN
+            told = verdicts.warned if warned else verdicts.failed
+            told[partition] = evaluation.description or ""
     return counts
+
+
+def _latest_refusals(
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, failing: Collection[str]
+) -> dict[str, dg.AssetCheckEvaluation]:
+    """Latest failed evaluation of a check for each of these partitions."""
+    latest: dict[str, dg.AssetCheckEvaluation] = {}
+    cursor = None
+    while len(latest) < len(failing):
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            key,
+            limit=_IDS_PER_QUERY,
+            cursor=cursor,
+            status={AssetCheckExecutionRecordStatus.FAILED},
+        )
+        if not records:
+            break
+        for record in records:  # newest first
+            if record.partition in failing and record.evaluation is not None:
+                latest.setdefault(str(record.partition), record.evaluation)
+        cursor = records[-1].id
+    return latest
 
 
 def _unfinished(

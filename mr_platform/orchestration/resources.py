@@ -1,6 +1,6 @@
 """What runs work with, resolved when a run starts, never when definitions load.
 
-Here: one factory for each outside door; assets receive the plain object, not a Dagster class.
+Here: one resource for each outside door; assets receive the plain object, not a Dagster class.
 Not here: what the doors do (``gateways/``), values of settings (``config/``).
 """
 
@@ -12,6 +12,9 @@ from mr_platform.config.settings import Settings, load_settings
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.landing import LandingCatalogue, LandingZone
 from mr_platform.gateways.notifications import Notifier, build_notifier
+from mr_platform.orchestration.io_managers import lakehouse_io_manager
+
+SETTINGS = "settings"
 
 
 class SettingsResource(dg.ConfigurableResource["SettingsResource"]):
@@ -30,63 +33,50 @@ class SettingsResource(dg.ConfigurableResource["SettingsResource"]):
         return load_settings(self.home, self.profile)
 
 
-class LakehouseResource(dg.ConfigurableResourceFactory[Lakehouse]):
-    """The Delta tables of the home."""
-
-    settings: dg.ResourceDependency[SettingsResource]
-
-    def create_resource(self, context: dg.InitResourceContext) -> Lakehouse:
-        """Open the lakehouse; no file is touched before it is used."""
-        settings = self.settings.load()
-        return Lakehouse(settings.lakehouse_root, settings.parquet)
+def _settings(context: dg.InitResourceContext) -> Settings:
+    resource: SettingsResource = getattr(context.resources, SETTINGS)
+    return resource.load()
 
 
-class LandingResource(dg.ConfigurableResourceFactory[LandingZone]):
-    """The landing folder of the home."""
-
-    settings: dg.ResourceDependency[SettingsResource]
-
-    def create_resource(self, context: dg.InitResourceContext) -> LandingZone:
-        """The landing zone over the home's landing folder."""
-        return LandingZone(self.settings.load().landing_dir)
+@dg.resource(required_resource_keys={SETTINGS}, description="Delta tables of the home.")
+def lakehouse_resource(context: dg.InitResourceContext) -> Lakehouse:
+    """The lakehouse; no file is touched before it is used."""
+    settings = _settings(context)
+    return Lakehouse(settings.lakehouse_root, settings.parquet)
 
 
-class CatalogueResource(dg.ConfigurableResourceFactory[LandingCatalogue]):
-    """What each landed file holds."""
-
-    settings: dg.ResourceDependency[SettingsResource]
-
-    def create_resource(self, context: dg.InitResourceContext) -> LandingCatalogue:
-        """The catalogue of the home's landing folder."""
-        settings = self.settings.load()
-        return LandingCatalogue(settings.landing_catalogue, LandingZone(settings.landing_dir))
+@dg.resource(required_resource_keys={SETTINGS}, description="The landing folder of the home.")
+def landing_resource(context: dg.InitResourceContext) -> LandingZone:
+    """The landing zone over the home's landing folder."""
+    return LandingZone(_settings(context).landing_dir)
 
 
-class NotifierResource(dg.ConfigurableResourceFactory[Notifier]):
-    """Where failures and overdue data are told."""
-
-    settings: dg.ResourceDependency[SettingsResource]
-
-    def create_resource(self, context: dg.InitResourceContext) -> Notifier:
-        """The notifiers that the settings name."""
-        return build_notifier(self.settings.load())
+@dg.resource(required_resource_keys={SETTINGS}, description="What each landed file holds.")
+def catalogue_resource(context: dg.InitResourceContext) -> LandingCatalogue:
+    """The catalogue of the home's landing folder."""
+    settings = _settings(context)
+    return LandingCatalogue(settings.landing_catalogue, LandingZone(settings.landing_dir))
 
 
-def build_resources(home: str | None = None, profile: str | None = None) -> dict[str, object]:
+@dg.resource(
+    required_resource_keys={SETTINGS}, description="Where failures and overdue data are told."
+)
+def notifier_resource(context: dg.InitResourceContext) -> Notifier:
+    """The notifiers that the settings name."""
+    return build_notifier(_settings(context))
+
+
+def build_resources(settings: SettingsResource | None = None) -> dict[str, object]:
     """Every resource of the definitions, by key.
 
     Args:
-        home: Home folder to fix; None leaves it to ``MR_HOME`` at run time.
-        profile: Profile to fix; None leaves it to ``MR_PROFILE`` at run time.
+        settings: Settings to work with; None reads ``MR_HOME`` and ``MR_PROFILE`` at run time.
     """
-    from mr_platform.orchestration.io_managers import LakehouseIOManagerFactory
-
-    settings = SettingsResource(home=home, profile=profile)
     return {
-        "settings": settings,
-        "lakehouse": LakehouseResource(settings=settings),
-        "landing": LandingResource(settings=settings),
-        "catalogue": CatalogueResource(settings=settings),
-        "notifier": NotifierResource(settings=settings),
-        "io_manager": LakehouseIOManagerFactory(settings=settings),
+        SETTINGS: settings or SettingsResource(),
+        "lakehouse": lakehouse_resource,
+        "landing": landing_resource,
+        "catalogue": catalogue_resource,
+        "notifier": notifier_resource,
+        "io_manager": lakehouse_io_manager,
     }

@@ -204,6 +204,7 @@ def _families(
             block=str(fields.get("block", "")),
             columns=columns,
             template=names if isinstance(names, str) else ", ".join(map(str, names or [])),
+            definition=str(fields.get("definition", "")),
             line=line,
         )
     return tuple(families.values())

@@ -120,13 +120,20 @@ def interval_text(low: object, high: object) -> str:
 
 @dataclass(frozen=True)
 class Family:
-    """Columns declared together by one template."""
+    """Columns declared together by one template.
+
+    Attributes:
+        template: Names as declared, with axis placeholders.
+        definition: Definition as declared, with axis placeholders.
+        line: Line of its declaration.
+    """
 
     name: str
     component: str
     block: str
     columns: tuple[FeatureColumn, ...]
     template: str
+    definition: str
     line: int
 
 

@@ -15,13 +15,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from mr_platform.errors import CalendarError
 from mr_platform.simulation.market_anchors import (
     MARKET_VOLATILITY,
     interpolated,
     profile_of,
 )
 from mr_platform.simulation.random_streams import Floats, autoregressive, stream
-from mr_platform.trading_calendar import previous_trading_day
+from mr_platform.trading_calendar import is_trading_day, previous_trading_day, why_closed
 
 EPOCH = dt.date(2017, 6, 1)
 _DAYS = 7_500  # calendar days from the epoch, past every date of the trading calendar
@@ -102,17 +103,23 @@ def day_frame(seed: int, symbol: str, day: dt.date) -> DayFrame:
     The overnight part is drawn from the bridge between the two closes.
 
     Raises:
-        CalendarError: The day before lies outside the trading calendar.
+        CalendarError: The day does not trade, or the day before lies outside the calendar.
         SettingsError: The symbol has no profile.
     """
+    if not is_trading_day(day):
+        raise CalendarError(
+            f"{day} is no trading day ({why_closed(day)})",
+            next_step="Simulate a day of the trading calendar",
+        )
     before = previous_trading_day(day)
     previous, close = close_on(seed, symbol, before), close_on(seed, symbol, day)
     volatility = volatility_on(seed, symbol, before)
     step = _REALISED_SHARE * volatility / np.sqrt(_TRADING_DAYS_A_YEAR)
     loading = profile_of(symbol).market_loading
-    draw = loading * stream(seed, "gap market", day).standard_normal() + np.sqrt(
-        1.0 - loading**2
-    ) * stream(seed, "gap", symbol, day).standard_normal()
+    draw = (
+        loading * stream(seed, "gap market", day).standard_normal()
+        + np.sqrt(1.0 - loading**2) * stream(seed, "gap", symbol, day).standard_normal()
+    )
     spread = step * np.sqrt(_OVERNIGHT_SHARE * (1.0 - _OVERNIGHT_SHARE))
     gap = _OVERNIGHT_SHARE * np.log(close / previous) + spread * draw
     opening = float(to_tick(np.asarray(previous * np.exp(gap))))

@@ -13,7 +13,6 @@ import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -60,9 +59,9 @@ def keyed_uniforms(keys: Integers, seed: int, *names: object) -> Floats:
 
 
 def keyed_normals(keys: Integers, seed: int, *names: object) -> Floats:
-    """Standard normals that belong to integer keys; see ``keyed_uniforms``."""
-    normals: Floats = ndtri(keyed_uniforms(keys, seed, *names))
-    return normals
+    """Standard normals that belong to integer keys, by Box and Muller; see ``keyed_uniforms``."""
+    radius = np.sqrt(-2.0 * np.log(keyed_uniforms(keys, seed, *names, "radius")))
+    return radius * np.cos(2.0 * np.pi * keyed_uniforms(keys, seed, *names, "angle"))
 
 
 def autoregressive(innovations: Floats, persistence: float) -> Floats:

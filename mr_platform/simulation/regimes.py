@@ -72,11 +72,12 @@ _TRANSITIONS: Floats = np.array(
 )
 _DWELL_SHAPE = 1.7
 _SHORTEST = 4
-_OWN_SEGMENT = 0.25
+_OWN_SEGMENT = 0.20
 _BOUNDARY_JITTER = 3
 _SEGMENT_SCATTER = 0.26
 _MINUTE_SCATTER = 0.34
 _MINUTE_PERSISTENCE = 0.90
+_SHARED = 0.85  # correlation of that scatter with the market's
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,8 @@ def regime_path(seed: int, symbol: str, day: dt.date) -> RegimePath:
     traits = [TRAITS[REGIMES[regime]] for regime in regimes]
     segment = np.searchsorted(starts, np.arange(SESSION_MINUTES), side="right") - 1
     scatter = random.standard_normal((4, len(regimes)))
-    signs = _directions(regimes, random)
+    # a market-wide move goes the same way in every index
+    signs = _directions(regimes, stream(seed, "regime directions", day))
 
     def per_minute(values: Floats) -> Floats:
         return values[segment]
@@ -176,7 +178,10 @@ def regime_path(seed: int, symbol: str, day: dt.date) -> RegimePath:
     wander = autoregressive(
         _MINUTE_SCATTER
         * np.sqrt(1.0 - _MINUTE_PERSISTENCE**2)
-        * random.standard_normal(SESSION_MINUTES),
+        * (
+            _SHARED * stream(seed, "wander market", day).standard_normal(SESSION_MINUTES)
+            + np.sqrt(1.0 - _SHARED**2) * random.standard_normal(SESSION_MINUTES)
+        ),
         _MINUTE_PERSISTENCE,
     )
     volatility = np.exp(per_minute(level) + wander + _contraction(regimes, starts, segment))

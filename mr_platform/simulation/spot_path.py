@@ -26,9 +26,10 @@ from mr_platform.trading_calendar import SESSION_MINUTES
 
 # standard deviation of a minute return by quarter of an hour over that of the day,
 # as one-minute NIFTY and BANKNIFTY of 2022 show it
-_SHAPE: Floats = np.array(
-    [1.60, 1.26, 1.10, 1.02, 0.93, 0.85, 0.79, 0.77, 0.76, 0.76, 0.75, 0.75, 0.78]
-    + [0.86, 0.82, 0.93, 0.88, 0.92, 0.95, 1.04, 1.02, 1.04, 0.99, 1.23, 0.84]
+_SHAPE: Floats = np.fromstring(
+    """1.60 1.26 1.10 1.02 0.93 0.85 0.79 0.77 0.76 0.76 0.75 0.75 0.78
+    0.86 0.82 0.93 0.88 0.92 0.95 1.04 1.02 1.04 0.99 1.23 0.84""",
+    sep=" ",
 )
 _FIRST_MINUTE = 3.2
 _SESSION_SHARE = 0.72  # session volatility from minute returns over that of a whole day
@@ -41,6 +42,7 @@ _BASIS_SPREAD = 0.00035  # of spot, between days
 _BASIS_WANDER = 0.00005  # of spot, within a day
 _FUTURE_VOLUME_SHARE = 0.0018  # of a front expiry's leg
 _FUTURE_OI_SHARE = 0.055
+_FUTURE_GROWTH = 0.15  # power of the options' activity that futures follow
 _REFRESH_MINUTES = 3
 
 
@@ -115,7 +117,9 @@ def spot_path(seed: int, symbol: str, frame: DayFrame, regimes: RegimePath) -> S
     noise = loading * market + np.sqrt(1.0 - loading**2) * random.standard_normal(SESSION_MINUTES)
     shape = intraday_shape()
     deviation = (
-        frame.daily_volatility * _SESSION_SHARE / np.sqrt(SESSION_MINUTES)
+        frame.daily_volatility
+        * _SESSION_SHARE
+        / np.sqrt(SESSION_MINUTES)
         * shape
         * regimes.volatility
     )
@@ -191,9 +195,13 @@ def future_open_interest(seed: int, symbol: str, expiry: dt.date, day: dt.date, 
     )
     key = np.array([expiry.toordinal() * 10_000 + day.toordinal() % 10_000], dtype=np.int64)
     noise = float(np.exp(0.05 * keyed_normals(key, seed, "future oi", symbol)[0]))
-    # futures grew far less than options: the square root of the options' activity
-    size = profile_of(symbol).open_interest_units * _FUTURE_OI_SHARE * activity_on(day) ** 0.15
-    return round(size * build * noise / lot) * lot
+    # futures grew far less than options
+    size = (
+        profile_of(symbol).open_interest_units
+        * _FUTURE_OI_SHARE
+        * activity_on(day) ** _FUTURE_GROWTH
+    )
+    return round(float(size * build * noise) / lot) * lot
 
 
 def future_path(
@@ -229,7 +237,11 @@ def future_path(
     stretch = np.abs(noise).sum(axis=0) * 0.5
     highs = to_tick(np.maximum(opens, closes) + path.rise + stretch)
     lows = to_tick(np.minimum(opens, closes) - path.fall - stretch)
-    usual = profile_of(symbol).volume_units * _FUTURE_VOLUME_SHARE * activity_on(frame.date) ** 0.15
+    usual = (
+        profile_of(symbol).volume_units
+        * _FUTURE_VOLUME_SHARE
+        * activity_on(frame.date) ** _FUTURE_GROWTH
+    )
     share = path.shape * regimes.volume
     lots = usual / lot * share / share.sum()
     volume = random.poisson(lots * np.exp(0.4 * random.standard_normal(SESSION_MINUTES))) * lot

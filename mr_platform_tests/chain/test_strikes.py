@@ -144,10 +144,7 @@ def test_a_strike_first_quoted_later_does_not_change_an_earlier_label() -> None:
     frame = pl.concat(
         [chain([100.0, 300.0], 100.0), chain([100.0, 200.0, 300.0], 100.0, minute=30)]
     )
-    at_the_time = strikes.add_strike_rank(frame)["strike_rank"].to_list()
-    looking_ahead = strikes.add_strike_rank(frame, listing="day")["strike_rank"].to_list()
-    assert at_the_time == [0, 1, 0, 1, 2]
-    assert looking_ahead == [0, 2, 0, 1, 2]
+    assert strikes.add_strike_rank(frame)["strike_rank"].to_list() == [0, 1, 0, 1, 2]
 
 
 def test_duplicate_keys_do_not_multiply_rows() -> None:
@@ -182,21 +179,30 @@ def test_labels_that_are_no_mirror_images_are_found() -> None:
     ]
 
 
-def test_labels_agree_with_the_real_files_where_their_listing_is_the_same(real_data: Path) -> None:
-    frame = real_chain(real_data, "NIFTY", "2026-08-18")
-    by_day = strikes.add_strike_types(frame, listing="day")
-    assert by_day["call_strike_type"].equals(frame["call_strike_type"])
-    assert by_day["put_strike_type"].equals(frame["put_strike_type"])
-    by_minute = strikes.add_strike_types(frame)
-    # this source labels by the day's strikes; they differ only far from the money
+@pytest.mark.parametrize(
+    ("symbol", "day", "near_at_least", "all_at_least"),
+    [
+        ("NIFTY", "2026-02-03", 1.0, 1.0),
+        ("BANKNIFTY", "2026-02-03", 1.0, 1.0),
+        ("NIFTY", "2026-08-18", 1.0, 0.87),
+        ("NIFTY", "2025-08-29", 0.92, 0.81),
+        ("BANKNIFTY", "2019-05-28", 0.92, 0.68),
+    ],
+)
+def test_labels_agree_with_the_real_files_as_far_as_their_listing_does(
+    real_data: Path, symbol: str, day: str, near_at_least: float, all_at_least: float
+) -> None:
+    # these files rank among the day's strikes, some of which have no row in a minute
+    frame = real_chain(real_data, symbol, day).with_columns(given=pl.col("call_strike_type"))
+    agree = pl.col("given") == pl.col("call_strike_type")
     near = strikes.rank_from_call_label("given").abs() <= 7
-    compared = by_minute.with_columns(given=frame["call_strike_type"]).select(
-        near=(pl.col("given") == pl.col("call_strike_type")).filter(near).mean(),
-        all=(pl.col("given") == pl.col("call_strike_type")).mean(),
+    near_share, share = (
+        strikes.add_strike_types(frame)
+        .select(near=agree.filter(near).mean(), all=agree.mean())
+        .row(0)
     )
-    near_share, share = compared.row(0)
-    assert near_share == 1.0
-    assert share > 0.85
+    assert near_share >= near_at_least
+    assert share >= all_at_least
 
 
 @pytest.mark.parametrize(

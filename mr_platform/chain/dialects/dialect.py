@@ -7,7 +7,7 @@ Not here: units (``chain/units``), which rows are good (``chain/quality``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,7 +90,7 @@ class Dialect:
         return frozenset(item.source for item in self.fields) | frozenset(self.ignored)
 
     def read_types(
-        self, columns: Sequence[str], names: Sequence[str] | None = None
+        self, columns: Sequence[str], names: Collection[str] | None = None
     ) -> dict[str, type[pl.DataType]]:
         """Types to read a file's columns in: numbers as Float64, all else as text.
 
@@ -242,6 +242,13 @@ _KIND_WORDS: Mapping[Kind, str] = {
 _MISSING_TEXTS = ["", "nan", "null", "none", "na", "n/a"]
 
 
+_TEMPORAL: Mapping[Kind, pl.DataType] = {
+    "date": pl.Date(),
+    "time": pl.Time(),
+    "instant": pl.Datetime("us"),
+}
+
+
 def _cell(item: Field, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(item.source)
     if item.kind == "text":
@@ -251,7 +258,7 @@ def _cell(item: Field, dtype: pl.DataType) -> pl.Expr:
         if dtype == pl.String:
             column = column.str.strip_chars()
         return column.cast(pl.Float64, strict=False).fill_nan(None).alias(item.name)
-    target = {"date": pl.Date, "time": pl.Time, "instant": pl.Datetime("us")}[item.kind]
+    target = _TEMPORAL[item.kind]
     if dtype == pl.String:
         attempts = [_strptime(column, item.kind, fmt) for fmt in item.formats]
         return pl.coalesce(attempts).alias(item.name)

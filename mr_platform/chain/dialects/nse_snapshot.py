@@ -25,7 +25,8 @@ _PAGE = (
         )
     ],
     Field("StrikePrice", "strike", "number"),
-    Field("CurrentVal", "spot", "number"),
+    # empty pages were saved without this column; where a page has none, parity implies the spot
+    Field("CurrentVal", "spot", "number", required=False),
 )
 _NOT_READ = tuple(
     f"{word}{name}" for word in ("Call", "Put") for name in ("NetChng", "BidQty", "AskQty")

@@ -13,8 +13,7 @@ after a failure), and then fails without retries. A backfill subtracts what was 
 the range of a failed run, so exactly the refused partitions count as failed.
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster compares the type of `context` itself, not its name.
 import datetime as dt
 import warnings
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from mr_platform.orchestration.checks.option_chain import evaluations, refusal_e
 from mr_platform.orchestration.columns import column_schema
 from mr_platform.orchestration.failures import permanent_failure, retries_told_apart
 from mr_platform.orchestration.ingestion import (
+    CODE_VERSION,
     LANDED_FILES,
     LOAD_AUDIT,
     OPTION_CHAIN,
@@ -43,11 +43,9 @@ from mr_platform.orchestration.partitions import (
     parse_keys,
 )
 from mr_platform.orchestration.resources import SettingsResource
-from mr_platform.registry.fingerprint import raw_chain_code_version
 
 GROUP = "raw"
 OWNERS = ["team:market-data"]
-CODE_VERSION = raw_chain_code_version()
 
 # NSE is closed for at most four days in a row, so a healthy chain is never older than five.
 FRESHNESS = dg.FreshnessPolicy.time_window(
@@ -127,14 +125,13 @@ def ingest_option_chain(
             lakehouse=lakehouse,
             catalogue=catalogue,
             settings=settings.load(),
-            code_version=CODE_VERSION,
             now=dt.datetime.now(dt.UTC),
-            commit_info={"run_id": context.run_id},
+            commit_info={"run_id": context.run.run_id},
         )
     if not report.refused:
         yield from _outputs(context, report)
         return
-    yield from explicit_events(report.stored, report.versions, CODE_VERSION)
+    yield from explicit_events(report.stored, report.versions)
     stored = [partition.key for partition in report.stored]
     yield from evaluations(
         context.instance, stored, settings=settings, lakehouse=lakehouse, catalogue=catalogue

@@ -9,8 +9,7 @@ Dagster stores it in the row planned for that run and partition, and a blocking 
 stops what is downstream, exactly as a check result would.
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster compares the type of `context` itself, not its name.
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -95,9 +94,7 @@ def evaluations(
     """Verdicts of every check on every partition, about their latest materialization."""
     if not keys:
         return []
-    landed = {
-        key: frozenset(file.sha256 for file in catalogue.files_for(key)) for key in keys
-    }
+    landed = {key: frozenset(file.sha256 for file in catalogue.files_for(key)) for key in keys}
     records = latest_records(instance, CHAIN_KEY, [str(dagster_key(key)) for key in keys])
     return [
         _evaluation(rule, facts.key, rule.judge(facts), records)

@@ -91,11 +91,12 @@ def _conservation(facts: PartitionFacts) -> Judgement:
 
 def _bad_share(facts: PartitionFacts) -> Judgement:
     limit = facts.settings.quality.max_bad_share
-    share = facts.bad / facts.rows_in if facts.rows_in else 1.0
+    judged = facts.rows_in - (facts.quarantined - facts.bad)  # set aside is not judged
+    share = facts.bad / judged if judged else 0.0
     return Judgement(
         share <= limit,
-        f"{facts.bad:,} of {facts.rows_in:,} rows were bad ({share:.2%}, limit {limit:.2%})",
-        {"rows_bad": facts.bad, "share": share, "limit": limit},
+        f"{facts.bad:,} of {judged:,} rows were bad ({share:.2%}, limit {limit:.2%})",
+        {"rows_bad": facts.bad, "rows_judged": judged, "share": share, "limit": limit},
     )
 
 
@@ -109,9 +110,7 @@ def _has_rows(facts: PartitionFacts) -> Judgement:
 
 def _unique_keys(facts: PartitionFacts) -> Judgement:
     repeated = facts.chain.get("repeated_keys", 0)
-    return Judgement(
-        repeated == 0, f"{repeated:,} rows repeat a key", {"rows_repeated": repeated}
-    )
+    return Judgement(repeated == 0, f"{repeated:,} rows repeat a key", {"rows_repeated": repeated})
 
 
 def _one_spot(facts: PartitionFacts) -> Judgement:
@@ -146,20 +145,29 @@ def _inputs_current(facts: PartitionFacts) -> Judgement:
     )
 
 
-def _audited(rule: str) -> Callable[[PartitionFacts], Judgement]:
-    """The check that reads its verdict from the audit written with the rows."""
+def _audited(*rules: str) -> Callable[[PartitionFacts], Judgement]:
+    """The check whose verdict is in the audit that was written with the rows."""
 
     def judge(facts: PartitionFacts) -> Judgement:
-        row = facts.audit.get(rule)
-        if row is None:
-            return Judgement(False, f"the audit of {facts.key} holds no rule {rule}")
+        missing = [rule for rule in rules if rule not in facts.audit]
+        if missing:
+            return Judgement(False, f"the audit of {facts.key} holds no {', '.join(missing)}")
+        rows = [facts.audit[rule] for rule in rules]
         return Judgement(
-            bool(row["passed"]),
-            str(row["detail"] or f"{row['rows_failed']:,} of {row['rows_checked']:,} rows failed"),
-            {name: row[name] for name in ("rows_checked", "rows_failed", "share")},
+            all(row["passed"] for row in rows),
+            "; ".join(str(row["detail"]) for row in rows),
+            {f"{row['rule']}_share": row["share"] for row in rows},
         )
 
     return judge
+
+
+def _expectations(facts: PartitionFacts) -> Judgement:
+    if "expectations_failed" not in facts.audit and not (
+        facts.settings.quality.run_great_expectations
+    ):
+        return Judgement(True, "not run: quality.run_great_expectations is off")
+    return _audited("expectations_failed")(facts)
 
 
 RULES: tuple[CheckRule, ...] = (
@@ -176,15 +184,43 @@ RULES: tuple[CheckRule, ...] = (
         True,
         _bad_share,
     ),
-    CheckRule(
-        "keys_are_unique", "One row per minute, expiry and strike.", True, _unique_keys
-    ),
+    CheckRule("keys_are_unique", "One row per minute, expiry and strike.", True, _unique_keys),
     CheckRule("one_spot_per_minute", "Each minute has exactly one spot.", True, _one_spot),
     CheckRule(
         "values_are_in_range",
         "Every stored value is within its declared range; low ≤ open, close ≤ high.",
         True,
         _ranges,
+    ),
+    CheckRule(
+        "expectations_hold",
+        "The Great Expectations suite rendered from the registry passed on the frame.",
+        True,
+        _expectations,
+    ),
+    CheckRule(
+        "parity_is_plausible",
+        "Near the money few two-sided rows miss put-call parity (stale quotes do).",
+        False,
+        _audited("parity_miss"),
+    ),
+    CheckRule(
+        "atm_labels_are_plausible",
+        "Each minute and expiry has one ATM row, within one strike step of spot.",
+        False,
+        _audited("atm_label_missing", "atm_off_spot"),
+    ),
+    CheckRule(
+        "session_is_complete",
+        "At least 300 of the 375 minutes hold rows.",
+        False,
+        _audited("few_bars"),
+    ),
+    CheckRule(
+        "inputs_are_current",
+        "The partition was made of exactly the files that are landed now.",
+        False,
+        _inputs_current,
     ),
 )
 
@@ -272,33 +308,29 @@ def read_facts(
 
 def _chain_facts(chain: pl.LazyFrame) -> pl.LazyFrame:
     """Counts by partition: rows, input rows, repeated keys, minutes with several spots, ranges."""
-    by_minute = (
-        chain.group_by("symbol", "date", "ts_minute")
-        .agg(
-            rows=pl.len(),
-            source_rows=pl.col("source_rows").sum().cast(pl.Int64),
-            distinct_keys=pl.struct("expiry_date", "strike").n_unique(),
-            spots=pl.col("spot").n_unique(),
-            spots_missing=pl.col("spot").null_count(),
-            *range_expressions(chain.collect_schema().names()),
-        )
-    )
+    counts = [
+        pl.len().alias("rows"),
+        pl.col("source_rows").sum().cast(pl.Int64),
+        pl.struct("expiry_date", "strike").n_unique().alias("distinct_keys"),
+        pl.col("spot").n_unique().alias("spots"),
+        pl.col("spot").null_count().alias("spots_missing"),
+        *range_expressions(chain.collect_schema().names()),
+    ]
     odd_spot = (pl.col("spots") != 1) | (pl.col("spots_missing") > 0)
-    return by_minute.group_by("symbol", "date").agg(
-        rows=pl.col("rows").sum(),
-        source_rows=pl.col("source_rows").sum(),
-        minutes=pl.len(),
-        repeated_keys=(pl.col("rows").cast(pl.Int64) - pl.col("distinct_keys")).sum(),
-        minutes_without_one_spot=odd_spot.sum(),
-        *[pl.col("^range:.*$").sum()],
-    )
+    totals = [
+        pl.col("rows", "source_rows").sum(),
+        pl.col("^range:.*$").sum(),
+        pl.len().alias("minutes"),
+        (pl.col("rows").cast(pl.Int64) - pl.col("distinct_keys")).sum().alias("repeated_keys"),
+        odd_spot.sum().alias("minutes_without_one_spot"),
+    ]
+    by_minute = chain.group_by("symbol", "date", "ts_minute").agg(counts)
+    return by_minute.group_by("symbol", "date").agg(totals)
 
 
 def _by_key(frame: pl.LazyFrame) -> dict[PartitionKey, dict[str, Any]]:
     rows = frame.collect(engine="streaming").to_dicts()
-    return {
-        PartitionKey(_date(row.pop("date")), str(row.pop("symbol"))): row for row in rows
-    }
+    return {PartitionKey(_date(row.pop("date")), str(row.pop("symbol"))): row for row in rows}
 
 
 def _date(value: Any) -> dt.date:

@@ -1,0 +1,113 @@
+"""What a reader may expect of every file: a docstring, a size, a name, a test beside it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from mr_platform_tests.architecture.source_tree import PACKAGE, REPOSITORY, TESTS, Module, modules
+
+MOST_LINES = 500
+FORBIDDEN = ("utils", "util", "helpers", "helper", "common", "manager", "misc", "enhanced", "v2")
+
+# modules whose test is not named after them, each with the reason
+TESTED_ELSEWHERE: dict[str, str] = {}
+
+WHEREVER = pytest.mark.parametrize("module", modules(), ids=lambda module: module.relative)
+
+
+@WHEREVER
+def test_a_module_says_what_belongs_here(module: Module) -> None:
+    text = ast.get_docstring(module.tree)
+    assert text, f"{module.relative} has no docstring"
+    assert len(text.split()) >= 5, f"{module.relative}: say what belongs here"
+
+
+@WHEREVER
+def test_public_names_are_documented(module: Module) -> None:
+    missing = [
+        f"{module.relative}:{node.lineno} {node.name}"
+        for scope in [module.tree, *_public_classes(module.tree)]
+        for node in scope.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not _is_overload(node)
+        and not ast.get_docstring(node)
+    ]
+    assert not missing, "\n".join(missing)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]),
+    ids=lambda path: path.relative_to(REPOSITORY).as_posix(),
+)
+def test_a_file_stays_short_enough_to_read(path: Path) -> None:
+    lines = len(path.read_text("utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{lines} lines: split it by concept"
+
+
+@WHEREVER
+def test_names_say_something(module: Module) -> None:
+    defined = {
+        node.name
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    empty = [
+        name
+        for name in [*module.name.split("."), *sorted(defined)]
+        if set(_words(name)) & set(FORBIDDEN)
+    ]
+    assert not empty, f"{module.relative}: {', '.join(empty)}"
+
+
+@WHEREVER
+def test_every_module_has_its_test_in_the_mirrored_place(module: Module) -> None:
+    if module.path.name in ("__init__.py", "__main__.py"):
+        return
+    relative = module.path.relative_to(PACKAGE)
+    mirror = TESTS / relative.parent / f"test_{relative.name}"
+    if relative.as_posix() in TESTED_ELSEWHERE:
+        assert not mirror.exists(), f"{relative} has a test now: drop its exception"
+    else:
+        assert mirror.is_file(), f"{mirror.relative_to(REPOSITORY)} is missing"
+
+
+def test_every_test_file_mirrors_a_module_or_a_room_of_tests() -> None:
+    rooms_of_tests = {"architecture", "golden", "gpu", "benchmarks"}
+    lost = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        relative = path.relative_to(TESTS)
+        module = PACKAGE / relative.parent / path.name.removeprefix("test_")
+        if relative.parts[0] not in rooms_of_tests and not module.is_file():
+            lost.append(relative.as_posix())
+    assert set(lost) <= TESTS_OF_SEVERAL_MODULES.keys(), "\n".join(lost)
+
+
+# tests of several modules together, each with the reason
+TESTS_OF_SEVERAL_MODULES: dict[str, str] = {}
+
+
+def _public_classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+
+
+def _is_overload(node: ast.AST) -> bool:
+    return any(
+        isinstance(mark, ast.Name) and mark.id == "overload"
+        for mark in getattr(node, "decorator_list", [])
+    )
+
+
+def _words(name: str) -> list[str]:
+    # an I/O manager is Dagster's noun, not a name of ours
+    ours = re.sub(r"io_manager|IOManager", "", name)
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", ours)]

@@ -1,0 +1,125 @@
+"""A real webserver and a real daemon over one home, spoken to through GraphQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCATION = {"repositoryLocationName": "mr_platform", "repositoryName": "__repository__"}
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class RunningDagster:
+    """Where the webserver answers, and the home it serves."""
+
+    home: Path
+    port: int
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """Data of one GraphQL request; its errors are raised."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/graphql",
+            data=json.dumps({"query": query, "variables": variables}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            document = json.load(answer)
+        if document.get("errors"):
+            raise AssertionError(document["errors"])
+        return document["data"]
+
+    def wait_for(self, what: str, look: Callable[[], Found | None], seconds: float = 240) -> Found:
+        """What ``look`` finds, asked until it finds something; says what was missed."""
+        end = time.monotonic() + seconds
+        while True:
+            found = look()
+            if found is not None:
+                return found
+            if time.monotonic() >= end:
+                raise AssertionError(f"{what} did not happen\n{self.logs()}")
+            time.sleep(1)
+
+    def logs(self) -> str:
+        """Last lines that the processes wrote."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-40:])
+            for path in sorted(self.home.glob("*.log"))
+        )
+
+
+@contextmanager
+def running_dagster(home: Path) -> Iterator[RunningDagster]:
+    """Webserver and daemon as processes on a free loopback port; stopped at the end."""
+    (home / "landing").mkdir(parents=True, exist_ok=True)
+    (home / "dagster").mkdir(exist_ok=True)
+    shutil.copy(REPOSITORY / "dagster.yaml", home / "dagster" / "dagster.yaml")
+    port = _free_port()
+    workspace = ["-w", str(REPOSITORY / "workspace.yaml")]
+    webserver = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]
+    with ExitStack() as stack:
+        stack.enter_context(_process(home, "webserver", webserver))
+        stack.enter_context(_process(home, "daemon", ["dagster._daemon", "run", *workspace]))
+        server = RunningDagster(home, port)
+        server.wait_for("the webserver loading the definitions", lambda: _loaded(server))
+        yield server
+
+
+def _loaded(server: RunningDagster) -> bool | None:
+    query = """query { workspaceOrError { ... on Workspace { locationEntries {
+        locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
+    try:
+        entries = server.ask(query)["workspaceOrError"]["locationEntries"]
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+    loaded = [entry["locationOrLoadError"] for entry in entries]
+    failed = [entry for entry in loaded if entry and entry["__typename"] == "PythonError"]
+    assert not failed, failed
+    return True if loaded and all(loaded) else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _process(home: Path, name: str, module: Sequence[str]) -> Iterator[None]:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MR_")},
+        "MR_HOME": str(home),
+        "DAGSTER_HOME": str(home / "dagster"),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+    }
+    with (home / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module],
+            cwd=home,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

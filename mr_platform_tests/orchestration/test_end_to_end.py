@@ -1,0 +1,206 @@
+"""Webserver, daemon, queue and code server as a user runs them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mr_platform.orchestration.checks.verdicts import RULES
+from mr_platform.orchestration.ingestion import TABLES
+from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
+from mr_platform_tests.orchestration.running_dagster import (
+    LOCATION,
+    RunningDagster,
+    running_dagster,
+)
+from mr_platform_tests.orchestration.small_days import changed_ago, land
+
+DAYS = trading_days(dt.date(2024, 1, 1), dt.date(2024, 1, 31))
+BACKFILLED = [PartitionKey(day, symbol) for day in DAYS[:10] for symbol in SYMBOLS]
+DROPPED = [PartitionKey(day, "NIFTY") for day in DAYS[12:15]]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDagster]:
+    with running_dagster(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+SENSOR = """query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
+    ... on Sensor { id sensorState { id status
+        ticks(limit: 1000) { status timestamp runIds } } } } }"""
+SELECTOR = {**LOCATION, "sensorName": "landing_sensor"}
+
+
+def sensor_state(server: RunningDagster) -> dict[str, Any]:
+    state: dict[str, Any] = server.ask(SENSOR, selector=SELECTOR)["sensorOrError"]["sensorState"]
+    return state
+
+
+def switch_sensor(server: RunningDagster, *, on: bool) -> None:
+    if on:
+        server.ask(
+            """mutation ($selector: SensorSelector!) { startSensor(sensorSelector: $selector) {
+            __typename } }""",
+            selector=SELECTOR,
+        )
+    else:
+        server.ask(
+            "mutation ($id: String!) { stopSensor(id: $id) { __typename } }",
+            id=sensor_state(server)["id"],
+        )
+    assert sensor_state(server)["status"] == ("RUNNING" if on else "STOPPED")
+
+
+def ended_backfill(server: RunningDagster, backfill: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = server.ask(
+        """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
+        ... on PartitionBackfill { status error { message } runs(limit: 50) { status } } } }""",
+        id=backfill,
+    )["partitionBackfillOrError"]
+    return None if found["status"] in ("REQUESTED", "COMPLETED_REQUESTING") else found
+
+
+def partition_stats(server: RunningDagster, table: str) -> dict[str, int]:
+    stats: dict[str, int] = server.ask(
+        """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+        partitionStats { numMaterialized numFailed numMaterializing } } } }""",
+        key={"path": [table]},
+    )["assetNodeOrError"]["partitionStats"]
+    return stats
+
+
+def check_rows(server: RunningDagster, check: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = server.ask(
+        """query ($key: AssetKeyInput!, $check: String!) {
+        assetCheckExecutions(assetKey: $key, checkName: $check, limit: 500) {
+            partition status evaluation { success description } } }""",
+        key={"path": ["option_chain"]},
+        check=check,
+    )["assetCheckExecutions"]
+    return rows
+
+
+def runs(server: RunningDagster) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.ask(
+        """query { runsOrError { ... on Runs { results { runId status
+        tags { key value } } } } }"""
+    )["runsOrError"]["results"]
+    return found
+
+
+def tag(run: dict[str, Any], key: str) -> str | None:
+    return next((item["value"] for item in run["tags"] if item["key"] == key), None)
+
+
+def test_a_backfill_makes_every_partition_with_one_verdict_a_check(
+    server: RunningDagster,
+) -> None:
+    switch_sensor(server, on=False)
+    for key in BACKFILLED:
+        land(server.home / "landing", key)
+    launched = server.ask(
+        """mutation ($params: LaunchBackfillParams!) {
+        launchPartitionBackfill(backfillParams: $params) { __typename
+            ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }""",
+        params={
+            "assetSelection": [{"path": [table]} for table in TABLES],
+            "partitionNames": [str(key) for key in BACKFILLED],
+        },
+    )["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    ended = server.wait_for(
+        "the end of the backfill", lambda: ended_backfill(server, launched["backfillId"])
+    )
+    assert ended["status"] == "COMPLETED_SUCCESS", (ended, server.logs())
+    assert [run["status"] for run in ended["runs"]] == ["SUCCESS"] * len(SYMBOLS), (
+        "one range run a symbol"
+    )
+    for table in TABLES:
+        stats = partition_stats(server, table)
+        assert stats == {
+            "numMaterialized": len(BACKFILLED), "numFailed": 0, "numMaterializing": 0
+        }  # fmt: skip
+    for rule in RULES:
+        rows = check_rows(server, rule.name)
+        assert Counter(row["partition"] for row in rows) == Counter(map(str, BACKFILLED))
+        passes = rule.name != "session_is_complete"  # twelve minutes are no session
+        assert {row["status"] for row in rows} == {"SUCCEEDED" if passes else "FAILED"}
+
+
+def test_check_pages_show_every_partition_as_current(server: RunningDagster) -> None:
+    checks = server.ask(
+        """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+        assetChecksOrError { ... on AssetChecks { checks { name partitionStatuses { __typename
+            ... on AssetCheckMultiPartitionStatuses { ranges { primaryDimStartKey
+                primaryDimEndKey secondaryDim { ... on AssetCheckDefaultPartitionStatuses {
+                succeededPartitions failedPartitions } } } } } } } } } } }""",
+        key={"path": ["option_chain"]},
+    )["assetNodeOrError"]["assetChecksOrError"]["checks"]
+    (shown,) = [check for check in checks if check["name"] == "rows_are_conserved"]
+    (whole,) = shown["partitionStatuses"]["ranges"]
+    assert whole["primaryDimStartKey"] == str(DAYS[0])
+    assert whole["primaryDimEndKey"] == str(DAYS[9])
+    assert set(whole["secondaryDim"]["succeededPartitions"]) == set(SYMBOLS)
+    assert whole["secondaryDim"]["failedPartitions"] == []
+
+
+def finished_sensor_runs(server: RunningDagster) -> list[dict[str, Any]]:
+    return [run for run in runs(server) if tag(run, "dagster/sensor_name") == "landing_sensor"]
+
+
+def ticks_ended(server: RunningDagster) -> int:
+    ticks = sensor_state(server)["ticks"]
+    assert not [tick for tick in ticks if tick["status"] == "FAILURE"], server.logs()
+    return len([tick for tick in ticks if tick["status"] in ("SKIPPED", "SUCCESS")])
+
+
+def wait_for_ticks(server: RunningDagster, more: int) -> None:
+    before = ticks_ended(server)
+    server.wait_for(
+        f"{more} further ticks of the landing sensor",
+        lambda: True if ticks_ended(server) >= before + more else None,
+    )
+
+
+def test_dropped_files_make_one_run_for_each_new_partition(server: RunningDagster) -> None:
+    landing: Path = server.home / "landing"
+    for key in BACKFILLED:
+        land(landing, key)
+    switch_sensor(server, on=True)
+    for key in DROPPED:
+        land(landing / "dropped", key, age=0)
+    wanted = Counter(map(str, DROPPED))
+    server.wait_for(
+        "the end of a run for each dropped partition",
+        lambda: (
+            True
+            if Counter(
+                tag(run, "dagster/partition")
+                for run in finished_sensor_runs(server)
+                if run["status"] in ("SUCCESS", "FAILURE")
+            )
+            >= wanted
+            else None
+        ),
+    )
+    for key in DROPPED:  # the same content again: dated anew, and under another name
+        path = changed_ago(landing / "dropped" / f"NIFTY_{key.date}.csv", 20)
+        shutil.copy(path, landing / f"copy_of_{path.name}")
+    wait_for_ticks(server, 3)
+    made = finished_sensor_runs(server)
+    assert Counter(tag(run, "dagster/partition") for run in made) == wanted, (
+        "what the backfill stored, and what landed twice, is not run again"
+    )
+    assert {run["status"] for run in made} == {"SUCCESS"}
+    assert partition_stats(server, "option_chain")["numMaterialized"] == len(BACKFILLED) + len(
+        DROPPED
+    )
