@@ -14,25 +14,31 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
 from mr_platform.chain import quality
+from mr_platform.chain.accounts import (
+    LANDED_FILES_SCHEMA,
+    FileAccount,
+    all_rejections,
+    files_frame,
+    open_account,
+    readable_rows,
+)
 from mr_platform.chain.audit import AUDIT_SCHEMA, Finding, audit_partition, bad_share
 from mr_platform.chain.canonical import canonical_schema, to_canonical
 from mr_platform.chain.quarantine import QUARANTINE_SCHEMA, quarantine_frame
 from mr_platform.chain.sessions import in_session
-from mr_platform.chain.sieve import FILE, ROW, Sieve
+from mr_platform.chain.sieve import Sieve
 from mr_platform.chain.source_rows import KEY_FAULT, SourceRows, read_source
-from mr_platform.chain.units import Units, convert_units, prefixes, settle_units
+from mr_platform.chain.units import convert_units, prefixes, settle_units
 from mr_platform.config.settings import Settings
 from mr_platform.errors import InputFileError, PartitionRejectedError, PlatformError
 from mr_platform.gateways.landing import FileInspection
 from mr_platform.gateways.raw_files import RawFile
 from mr_platform.trading_calendar import PartitionKey
-
-_NO_UNITS = Units("none", "none", "none", "none", "start")
 
 
 @dataclass(frozen=True)
@@ -135,16 +141,6 @@ def ingest_batch(
                 kept.pop(file.relative, None)
 
 
-@dataclass
-class _Account:
-    """What is known of one file of the partition on the way."""
-
-    rows: SourceRows
-    number: int
-    rows_in: int
-    units: Units = field(default=_NO_UNITS)
-
-
 def ingest_partition(
     key: PartitionKey,
     sources: Sequence[RawFile],
@@ -172,7 +168,7 @@ def ingest_partition(
     cache = {} if parsed is None else parsed
     try:
         accounts = [
-            _account(key, number, _parsed(source, cache))
+            open_account(key, number, _parsed(source, cache))
             for number, source in enumerate(sorted(sources, key=lambda file: file.relative))
         ]
     except InputFileError as unusable:
@@ -221,10 +217,10 @@ def ingest_partition(
     quarantine = quarantine_frame(
         key,
         [(item.rows, item.number) for item in accounts],
-        _rejections(key, feeding, superseded, sieve.rejected),
+        all_rejections(key, feeding, superseded, sieve.rejected),
         now,
     )
-    files = _files_frame(key, accounts, quarantine)
+    files = files_frame(key, accounts, quarantine)
     audit, expectation_seconds = audit_partition(
         key,
         derived.chain,
@@ -262,49 +258,29 @@ def _parsed(source: RawFile, cache: dict[str, SourceRows]) -> SourceRows:
     return cache[source.relative]
 
 
-def _account(key: PartitionKey, number: int, rows: SourceRows) -> _Account:
-    homeless = rows.height - sum(rows.partitions.values()) if rows.home == key else 0
-    return _Account(rows, number, rows.partitions.get(key, 0) + homeless)
-
-
-def _one_dialect(accounts: Sequence[_Account]) -> tuple[list[_Account], list[_Account]]:
+def _one_dialect(accounts: Sequence[FileAccount]) -> tuple[list[FileAccount], list[FileAccount]]:
     chosen = min(accounts, key=lambda item: item.rows.dialect.priority).rows.dialect
     feeding = [item for item in accounts if item.rows.dialect is chosen]
     return feeding, [item for item in accounts if item.rows.dialect is not chosen]
 
 
-def _rows_of(key: PartitionKey, item: _Account) -> pl.DataFrame:
-    """Rows of the file that belong to the partition and could be read, with ``_file``."""
-    unreadable = item.rows.faults.select(ROW)
-    frame = item.rows.frame
-    if len(item.rows.partitions) > 1 or frame[KEY_FAULT].null_count() < frame.height:
-        frame = frame.filter(
-            pl.col(KEY_FAULT).is_null()
-            & (pl.col("date") == key.date)
-            & (pl.col("symbol") == key.symbol)
-        )
-    if unreadable.height:
-        frame = frame.join(unreadable, on=ROW, how="anti", maintain_order="left")
-    return frame.drop(KEY_FAULT).with_columns(pl.lit(item.number, pl.Int64).alias(FILE))
-
-
-def _settle(key: PartitionKey, feeding: Sequence[_Account], lots: tuple[int, ...]) -> None:
+def _settle(key: PartitionKey, feeding: Sequence[FileAccount], lots: tuple[int, ...]) -> None:
     dialect = feeding[0].rows.dialect
     if dialect.single_snapshot_files:
         # one instant says too little about units: all files of the day are asked together
-        together = pl.concat([_rows_of(key, item) for item in feeding], how="diagonal_relaxed")
+        together = pl.concat([readable_rows(key, item) for item in feeding], how="diagonal_relaxed")
         units = settle_units(together, dialect, lots)
         for item in feeding:
             item.units = units
         return
     for item in feeding:
-        item.units = settle_units(_rows_of(key, item), dialect, lots)
+        item.units = settle_units(readable_rows(key, item), dialect, lots)
 
 
-def _combined(key: PartitionKey, feeding: Sequence[_Account], lot: int) -> pl.DataFrame:
+def _combined(key: PartitionKey, feeding: Sequence[FileAccount], lot: int) -> pl.DataFrame:
     dialect = feeding[0].rows.dialect
     return pl.concat(
-        [convert_units(_rows_of(key, item), dialect, item.units, lot) for item in feeding],
+        [convert_units(readable_rows(key, item), dialect, item.units, lot) for item in feeding],
         how="diagonal_relaxed",
     )
 
@@ -317,7 +293,7 @@ def _with_minute(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _are_snapshots(feeding: Sequence[_Account]) -> bool:
+def _are_snapshots(feeding: Sequence[FileAccount]) -> bool:
     dialect = feeding[0].rows.dialect
     if dialect.snapshots is not None:
         return dialect.snapshots
@@ -328,137 +304,12 @@ def _are_snapshots(feeding: Sequence[_Account]) -> bool:
     )
 
 
-def _cumulative(feeding: Sequence[_Account]) -> dict[int, bool]:
+def _cumulative(feeding: Sequence[FileAccount]) -> dict[int, bool]:
     return {item.number: item.units.volume_kind == "cumulative" for item in feeding}
 
 
-def _rejections(
-    key: PartitionKey,
-    feeding: Sequence[_Account],
-    superseded: Sequence[_Account],
-    by_rule: pl.DataFrame,
-) -> pl.DataFrame:
-    """Every row of the partition that left, once, with ``_file`` and ``_row``."""
-    parts = [by_rule]
-    for item in feeding:
-        parts += _lost_before_rules(key, item)
-    for item in superseded:
-        lost = _lost_before_rules(key, item)
-        gone = pl.concat([part.select(ROW) for part in lost]) if lost else None
-        parts += lost
-        parts.append(
-            _set_aside_whole(key, item, gone, f"files of {feeding[0].rows.dialect.name} feed {key}")
-        )
-    return pl.concat(parts)
-
-
-def _lost_before_rules(key: PartitionKey, item: _Account) -> list[pl.DataFrame]:
-    """Rows of one file that never reached the rules: unreadable, malformed, of no partition."""
-    rows = item.rows
-    own = pl.lit(item.number, pl.Int64).alias(FILE)
-    lost = rows.faults.select(own, ROW, "reason", "column", "detail")
-    faulty_keys = rows.frame[KEY_FAULT].null_count() < rows.frame.height
-    if lost.is_empty() and not faulty_keys:
-        return []
-    mine = (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
-    if rows.home != key:
-        readable = rows.frame.filter(pl.col(KEY_FAULT).is_null() & mine).select(ROW)
-        return [lost.join(readable, on=ROW, how="semi")]
-    homeless = rows.frame.filter(pl.col(KEY_FAULT).is_not_null())
-    told = homeless.select(
-        own,
-        ROW,
-        pl.col(KEY_FAULT).alias("reason"),
-        pl.lit("symbol").alias("column"),
-        pl.format(
-            "symbol was {}, date {}",
-            pl.col("symbol").fill_null("missing"),
-            pl.col("date").cast(pl.String).fill_null("missing or unreadable"),
-        ).alias("detail"),
-    )
-    # a homeless row is told once, whatever else of it was unreadable
-    elsewhere = rows.frame.filter(pl.col(KEY_FAULT).is_null() & ~mine)
-    known = pl.concat([homeless.select(ROW), elsewhere.select(ROW)])
-    return [told, lost.join(known, on=ROW, how="anti")]
-
-
-def _set_aside_whole(
-    key: PartitionKey, item: _Account, gone: pl.DataFrame | None, why: str
-) -> pl.DataFrame:
-    """Rows of a file whose dialect does not feed the partition."""
-    rest = item.rows.frame.filter(
-        pl.col(KEY_FAULT).is_null()
-        & (pl.col("date") == key.date)
-        & (pl.col("symbol") == key.symbol)
-    )
-    if gone is not None:
-        rest = rest.join(gone, on=ROW, how="anti")
-    return rest.select(
-        pl.lit(item.number, pl.Int64).alias(FILE),
-        ROW,
-        pl.lit("superseded_source").alias("reason"),
-        pl.lit(None, pl.String).alias("column"),
-        pl.lit(why).alias("detail"),
-    )
-
-
-def _files_frame(
-    key: PartitionKey, accounts: Sequence[_Account], quarantine: pl.DataFrame
-) -> pl.DataFrame:
-    """Rows of ``landed_files``: one a file, with its verdicts and the fate of its rows."""
-    lost = quarantine.group_by("file").agg(pl.len().cast(pl.Int64).alias("rows_quarantined"))
-    frame = pl.DataFrame(
-        [
-            {
-                "symbol": key.symbol,
-                "date": key.date,
-                "file": item.rows.source.relative,
-                "file_sha256": item.rows.source.sha256,
-                "bytes": item.rows.source.path.stat().st_size,
-                "modified_at": dt.datetime.fromtimestamp(
-                    item.rows.source.path.stat().st_mtime, tz=dt.UTC
-                ),
-                "dialect": item.rows.dialect.name,
-                "rows_in": item.rows_in,
-                "iv_unit": item.units.iv_unit,
-                "oi_unit": item.units.oi_unit,
-                "volume_kind": item.units.volume_kind,
-                "volume_unit": item.units.volume_unit,
-                "bar_label": item.units.bar_label,
-            }
-            for item in accounts
-        ],
-        schema_overrides={"modified_at": pl.Datetime("us", "UTC"), "rows_in": pl.Int64},
-    )
-    counted = frame.join(lost, on="file", how="left").with_columns(
-        pl.col("rows_quarantined").fill_null(0)
-    )
-    return counted.with_columns(rows_good=pl.col("rows_in") - pl.col("rows_quarantined")).select(
-        LANDED_FILES_SCHEMA.keys()
-    )
-
-
-LANDED_FILES_SCHEMA: dict[str, pl.DataType] = {
-    "symbol": pl.String(),
-    "date": pl.Date(),
-    "file": pl.String(),
-    "file_sha256": pl.String(),
-    "bytes": pl.Int64(),
-    "modified_at": pl.Datetime("us", "UTC"),
-    "dialect": pl.String(),
-    "rows_in": pl.Int64(),
-    "rows_good": pl.Int64(),
-    "rows_quarantined": pl.Int64(),
-    "iv_unit": pl.String(),
-    "oi_unit": pl.String(),
-    "volume_kind": pl.String(),
-    "volume_unit": pl.String(),
-    "bar_label": pl.String(),
-}
-
-
 def _notes(
-    accounts: Sequence[_Account], spots_settled: int, derived: Mapping[str, int]
+    accounts: Sequence[FileAccount], spots_settled: int, derived: Mapping[str, int]
 ) -> dict[str, Finding]:
     """Findings that only the way through the steps can tell."""
     extra = {

@@ -29,7 +29,7 @@ from mr_platform.trading_calendar import PartitionKey, is_trading_day
 Ending = Literal["file", "refused", "rows", "clean"]
 GOOD = "good"
 MINUTES = 60
-SEED = 11
+SEED = 12
 
 
 @dataclass(frozen=True)

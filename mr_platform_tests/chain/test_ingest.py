@@ -1,4 +1,4 @@
-"""From landed files to a partition: every input row is good or quarantined, never both or neither."""
+"""From landed files to a partition: each input row is good or quarantined, never both."""
 
 from __future__ import annotations
 
