@@ -57,13 +57,16 @@ class Graph:
 @contextmanager
 def open_graph(terminal: Terminal) -> Iterator[Graph]:
     """Open definitions, instance, landing and lakehouse of the terminal's home."""
-    from mr_platform.definitions import defs
+    from mr_platform.definitions import build_definitions
     from mr_platform.gateways.landing import LandingCatalogue, LandingZone
     from mr_platform.orchestration.home_instance import open_instance
+    from mr_platform.orchestration.resources import SettingsResource
 
     settings = terminal.settings
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     zone = LandingZone(settings.landing_dir)
     with open_instance(settings) as instance:
         catalogue = LandingCatalogue(settings.landing_catalogue, zone)
-        yield Graph(settings, defs, instance, zone, catalogue)
+        resource = SettingsResource(home=str(settings.home), profile=settings.profile)
+        definitions = build_definitions(resource)
+        yield Graph(settings, definitions, instance, zone, catalogue)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,9 +40,7 @@ class Terminal:
 
     def __init__(self, home: str | None, as_json: bool) -> None:
         self.as_json = as_json
-        if home:
-            # the graph's resources and the processes of `mr ui` resolve the same home
-            os.environ["MR_HOME"] = str(Path(home).expanduser().absolute())
+        self._home = home
 
     def at(self, home: Path) -> Terminal:
         """The same terminal over another home."""
@@ -54,7 +51,7 @@ class Terminal:
         """Settings of the chosen home."""
         from mr_platform.config.settings import load_settings
 
-        return load_settings()
+        return load_settings(self._home)
 
     def result(self, document: Mapping[str, Any] | Sequence[Any], text: str) -> None:
         """Print the command's result: ``document`` under ``--json``, else ``text``."""

@@ -368,14 +368,19 @@ class LandingCatalogue:
             ) from failed
 
     def _opened(self) -> sqlite3.Connection:
-        try:
-            return self._open()
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:  # not a database, or a damaged one
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            return self._open()
+        end = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                return self._open()
+            except sqlite3.OperationalError as failed:
+                # SQLite's own waiting does not cover two processes that switch a new file to WAL
+                if failed.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                    raise
+                time.sleep(0.02)
+            except sqlite3.DatabaseError:  # not a database, or a damaged one
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+                return self._open()
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mr_platform.errors import TableError
-from mr_platform.gateways.partition_files import PARTITION_COLUMNS
+from mr_platform.gateways.partition_files import PARTITION_COLUMNS, is_local
 from mr_platform.gateways.storage_faults import told_as_storage_error
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class OpenTables:
 
     def __init__(self, root: Path | str, storage_options: Mapping[str, str] | None) -> None:
         text = str(root)
-        self.local = "://" not in text
+        self.local = is_local(text)
         self.root = str(Path(text).absolute()) if self.local else text.rstrip("/")
         self.storage_options = dict(storage_options) if storage_options else None
         self._opened: dict[str, tuple[DeltaTable, object]] = {}

@@ -17,7 +17,7 @@ import polars as pl
 
 from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import TableError
-from mr_platform.gateways.partition_files import PARTITION_COLUMNS, polars_options
+from mr_platform.gateways.partition_files import PARTITION_COLUMNS, is_local, polars_options
 from mr_platform.gateways.table_state import at_version, files_of, require_files
 from mr_platform.trading_calendar import PartitionKey
 
@@ -198,7 +198,7 @@ def vacuum(
     )
     files = tuple(sorted(set(listed)))
     size = 0
-    if "://" not in uri:
+    if is_local(uri):
         size = sum(path.stat().st_size for name in files if (path := Path(uri, name)).exists())
     if files and not dry_run:
         opened.vacuum(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mr_platform.errors import TableError
+from mr_platform.gateways.partition_files import is_local
 from mr_platform.trading_calendar import PartitionKey
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def require_files(uri: str, version: int, paths: Sequence[str]) -> None:
     Raises:
         TableError: Vacuum, or somebody, has removed files of this version.
     """
-    if "://" in uri:
+    if not is_local(uri):
         return
     absent = sum(not Path(uri, path).exists() for path in paths)
     if absent:

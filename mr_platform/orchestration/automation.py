@@ -165,7 +165,7 @@ def overdue_data_notifications(
 ) -> dg.SensorResult:
     """Days that closed since the sensor was switched on and have no option chain when due."""
     limits = settings.load().orchestration
-    now = dt.datetime.now(dt.UTC)
+    now = _now()
     memory = overdue.OverdueMemory.parse(context.cursor, now)
     due = overdue.due_partitions(memory, now, limits.overdue_after_hours)
     stored = context.instance.get_materialized_partitions(dg.AssetKey(OPTION_CHAIN))
@@ -186,6 +186,10 @@ def overdue_data_notifications(
         skip_reason=f"{len(late)} newly overdue of {len(due)} partitions due",
         cursor=overdue.remember(memory, due, late).text(),
     )
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _requests(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 import polars as pl
 
-from mr_platform.chain.ingest import LANDED_FILES_SCHEMA
+from mr_platform.chain.accounts import LANDED_FILES_SCHEMA
 from mr_platform.chain.quarantine import QUARANTINE_SCHEMA
 from mr_platform.orchestration.ingestion import LANDED_FILES, QUARANTINED_ROWS
 from mr_platform.registry.tables import table_schema

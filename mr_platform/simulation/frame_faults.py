@@ -19,6 +19,7 @@ from mr_platform.trading_calendar import is_trading_day
 
 _FEW = 0.01
 _GAP_MINUTES = 20
+_BAR = ("open", "high", "low", "close")
 _MARK = "_hit"
 
 
@@ -210,7 +211,9 @@ def conflicting_duplicates(
 ) -> pl.DataFrame:
     """Some keys twice with different prices: two feeds merged."""
     again = _mark(table, random, 0.02).filter(_MARK).drop(_MARK)
-    other = again.with_columns(pl.col(roles.prices) + 1.0)
+    # whole bars move, so that each copy is sound by itself
+    bars = [name for name in table.columns if name[:3] in ("ce_", "pe_") and name[3:] in _BAR]
+    other = again.with_columns(pl.col(list(dict.fromkeys((*roles.prices, *bars)))) + 1.0)
     return pl.concat([table, other])
 
 

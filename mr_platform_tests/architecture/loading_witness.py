@@ -18,7 +18,7 @@ from pathlib import Path
 # package are what importing is, and are left out.
 _WITNESS = """
 import json, os, sys
-package, source = sys.argv[1:]
+package, before, source = sys.argv[1:]
 seen = []
 homes = tuple({os.path.realpath(p) + os.sep for p in (
     sys.prefix, sys.base_prefix, package, "/usr/share/zoneinfo", "/dev/null", "/proc/self")})
@@ -64,6 +64,7 @@ def watched_read(environment, name):
     return read(environment, name)
 
 type(os.environ).__getitem__ = watched_read
+exec(compile(before, "<before>", "exec"), {"__name__": "before"})
 sys.addaudithook(hook)
 exec(compile(source, "<watched>", "exec"), {"__name__": "watched"})
 seen_in_time, seen = seen, []
@@ -79,16 +80,17 @@ class Touch:
     detail: str
 
 
-def touches_of(source: str, *, package: Path, folder: Path) -> list[Touch]:
+def touches_of(source: str, *, package: Path, folder: Path, before: str = "") -> list[Touch]:
     """Run source with nothing but ``PATH`` in its environment and tell what it touched.
 
     Args:
         source: Python source.
         package: Folder of the package; its own files may be read.
         folder: Empty folder to run in.
+        before: Source that runs first, unwatched.
     """
     done = subprocess.run(
-        [sys.executable, "-B", "-c", _WITNESS, str(package), source],
+        [sys.executable, "-B", "-c", _WITNESS, str(package), before, source],
         env={"PATH": os.defpath},
         cwd=folder,
         capture_output=True,

@@ -71,9 +71,7 @@ def test_imports_point_down(module: Module) -> None:
 
 @WHEREVER
 def test_tests_are_not_imported_by_the_product(module: Module) -> None:
-    assert not [
-        found for found in module.imports() if found.module.startswith("mr_platform_tests")
-    ]
+    assert not [found for found in module.imports() if found.module.startswith("mr_platform_tests")]
 
 
 @WHEREVER
@@ -118,8 +116,17 @@ PURE_ROOMS = (
     "trading_calendar_declared",
     "errors",
 )
-OUTSIDE = frozenset(
-    "requests urllib.request http socket sqlite3 subprocess tempfile shutil deltalake os".split()
+OUTSIDE = (
+    "deltalake",
+    "http",
+    "os",
+    "requests",
+    "shutil",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "tempfile",
+    "urllib.request",
 )
 
 

@@ -282,13 +282,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def set_clock(text: str) -> None:
         moment = dt.datetime.fromisoformat(text).replace(tzinfo=IST)
-
-        class Clock(dt.datetime):
-            @classmethod
-            def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
-                return moment.astimezone(tz)
-
-        monkeypatch.setattr(automation.dt, "datetime", Clock)
+        monkeypatch.setattr(automation, "_now", lambda: moment.astimezone(dt.UTC))
 
     return set_clock
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import io
 import tarfile
@@ -125,18 +126,19 @@ def test_snapshots_come_every_quarter_of_an_hour_for_each_expiry(short_day: Simu
     assert len(pages) == 25 * 2
     assert pages[0].relative == "index/NIFTY/2SEP2025/NIFTY_29-08-2025_09:15.csv"
     assert pages[-1].relative == "index/NIFTY/9SEP2025/NIFTY_29-08-2025_15:15.csv"
-    cells = next(csv.DictReader(io.StringIO(encoded(pages[5].table, "csv").decode())))
-    first = short_day.chain.filter(
-        (pl.col("dte") == 4) & (pl.col("trade_time").cast(pl.String).str.starts_with("09:45"))
-    )
-    (match,) = [
-        row for row in first.iter_rows(named=True) if f"{row['strike']:.2f}" == cells["StrikePrice"]
-    ] or [None]
-    assert pages[5].relative.endswith(("09:45.csv", "10:00.csv"))
+    # two expiries a snapshot: the third snapshot's first expiry
+    assert pages[4].relative == "index/NIFTY/2SEP2025/NIFTY_29-08-2025_09:45.csv"
+    cells = next(csv.DictReader(io.StringIO(encoded(pages[4].table, "csv").decode())))
+    row = short_day.chain.filter(
+        (pl.col("dte") == 4)
+        & (pl.col("trade_time") == dt.time(9, 45))
+        & (pl.col("strike") == float(cells["StrikePrice"]))
+    ).row(0, named=True)
     assert cells[""] == "0"
-    assert all(value != "" for value in cells.values())
-    if match is not None and pages[5].relative.endswith("09:45.csv"):
-        assert cells["CallLTP"] == f"{match['ce_close']:.2f}"
+    assert cells["CallLTP"] == f"{row['ce_close']:.2f}"
+    assert cells["PutOI"] == str(row["pe_oi"])
+    assert cells["CurrentVal"] == str(round(row["spot"], 1))
+    assert "" not in cells.values()
 
 
 def test_missing_values_are_dashes_in_pages_and_zero_in_collected_tables(

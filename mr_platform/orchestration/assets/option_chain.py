@@ -54,7 +54,12 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 
 
 def _spec(
-    table: str, description: str, *, kinds: set[str], deps: tuple[str, ...] = (), **more: object
+    table: str,
+    description: str,
+    *,
+    kinds: set[str],
+    deps: tuple[str, ...] = (),
+    freshness_policy: dg.FreshnessPolicy | None = None,
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         table,
@@ -66,7 +71,7 @@ def _spec(
         owners=OWNERS,
         tags={"layer": GROUP, "grain": "minute" if table == OPTION_CHAIN else "partition"},
         kinds=kinds,
-        **more,
+        freshness_policy=freshness_policy,
     )
 
 

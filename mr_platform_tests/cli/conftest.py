@@ -1,0 +1,73 @@
+"""What the tests of the commands share: a runner, and a home with a small day in landing."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from mr_platform.cli.application import root
+from mr_platform.config.settings import load_settings
+from mr_platform.simulation.chain_day import DaySpec, simulate_day
+from mr_platform.simulation.day_files import write_days
+from mr_platform.trading_calendar import PartitionKey
+
+Run = Callable[..., Result]
+MONDAY = dt.date(2023, 1, 2)
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """A command sets MR_HOME and DAGSTER_HOME of its process; the next test must not see them."""
+    before = dict(os.environ)
+    for name in ("MR_HOME", "DAGSTER_HOME", "MR_DEBUG"):
+        os.environ.pop(name, None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def run() -> Run:
+    """Call ``mr`` with these arguments."""
+
+    def call(*arguments: object, **more: Any) -> Result:
+        return CliRunner().invoke(root, [str(argument) for argument in arguments], **more)
+
+    return call
+
+
+def document(result: Result) -> Any:
+    """The JSON document of a command; stdout must hold nothing else."""
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def small_days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files of three consecutive trading days: half an hour, one expiry, near strikes."""
+    folder = tmp_path_factory.mktemp("small_days")
+    base = simulate_day(DaySpec("NIFTY", MONDAY, 5, load_settings(folder).market))
+    chain = base.chain
+    small = chain.filter(
+        pl.col("expiry_date") == chain["expiry_date"].min(),
+        pl.col("trade_time") < dt.time(9, 45),
+        (pl.col("strike") - pl.col("atm_strike").first()).abs() <= 300,
+    )
+    files = []
+    for weeks in (0, 1, 2):
+        shift = dt.timedelta(weeks=weeks)
+        day = dataclasses.replace(
+            base,
+            key=PartitionKey(MONDAY + shift, "NIFTY"),
+            chain=small.with_columns(pl.col("trade_date", "expiry_date") + shift),
+        )
+        files += [file.path for file in write_days([day], folder, "legacy_csv").files]
+    return files

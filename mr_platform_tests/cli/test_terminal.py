@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from mr_platform.cli.terminal import Terminal, cell, duration, facts, listing, table
+
+
+def test_a_table_is_aligned_and_groups_thousands() -> None:
+    text = table(["name", "rows"], [("a", 12), ("long name", 1234567)], right=(1,))
+    assert text.splitlines() == [
+        "name            rows",
+        "---------  ---------",
+        "a                 12",
+        "long name  1,234,567",
+    ]
+
+
+def test_an_empty_table_keeps_its_headers() -> None:
+    assert table(["a", "bc"], []).splitlines() == ["a  bc", "-  --"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 1 s"), (7265, "2 h 1 min")],
+)
+def test_a_duration_reads_like_a_person_says_it(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (True, "yes"), (1000, "1,000"), (0.5, "0.500"), ("x", "x")]
+)
+def test_a_cell_shows_its_value(value: object, text: str) -> None:
+    assert cell(value) == text
+
+
+def test_a_long_listing_says_how_many_more() -> None:
+    assert listing([1, 2, 3], 3) == "1, 2, 3"
+    assert listing([1, 2, 3, 4], 3) == "1, 2, 3 and 1 more"
+
+
+def test_facts_are_one_pair_a_line() -> None:
+    assert facts({"rows_in": 1200, "a": "b"}) == "rows in  1,200\na        b"
+
+
+def test_json_goes_to_stdout_alone_and_progress_to_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal(str(tmp_path), as_json=True)
+    with terminal.progress("working", 2) as advance:
+        advance(1, "first")
+        advance(1)
+    terminal.result({"day": dt.date(2024, 1, 1), "path": tmp_path}, "text for people")
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"day": "2024-01-01", "path": str(tmp_path)}
+    assert err == "working: 1/2 first\nworking: 2/2\n"
+
+
+def test_text_is_for_people_only_without_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Terminal(str(tmp_path), as_json=False).result({"a": 1}, "text for people")
+    assert capsys.readouterr().out == "text for people\n"
+
+
+def test_the_home_given_is_the_home_of_the_settings(tmp_path: Path) -> None:
+    first = Terminal(str(tmp_path / "one"), as_json=False)
+    assert first.settings.home == tmp_path / "one"
+    assert first.at(tmp_path / "two").settings.home == tmp_path / "two"
