@@ -195,11 +195,12 @@ def ingest_partition(
     snapshots = _are_snapshots(feeding)
     row_key = ["minute", "expiry_date", "strike"]
     row_key += ["option_type"] if dialect.legs == "long" else []
-    sieve.apply(quality.value_rules(dialect, sieve.rows))
+    sieve.apply(quality.key_rules(dialect, sieve.rows))
     quality.set_aside_outside_session(sieve, in_session(pl.col("time")))
     sieve.rows = _with_minute(sieve.rows)
     quality.set_aside_superseded(sieve)
     quality.quarantine_duplicates(sieve, row_key)
+    sieve.apply(quality.value_rules(dialect, sieve.rows))
     quality.set_aside_unquoted(sieve, dialect, row_key)
     spots_settled = 0
     if "spot" in sieve.rows.columns:

@@ -49,15 +49,11 @@ def leg_columns(dialect: Dialect, rows: pl.DataFrame) -> Iterator[tuple[str, str
                 yield column, f"{side}_{quantity}", about
 
 
-def value_rules(dialect: Dialect, rows: pl.DataFrame) -> list[RowRule]:
-    """Rules that a row can break on its own.
+def key_rules(dialect: Dialect, rows: pl.DataFrame) -> list[RowRule]:
+    """Rules about a row's key that the row alone decides.
 
-    Args:
-        dialect: Dialect of the rows.
-        rows: Rows in canonical units.
-
-    Returns:
-        Rules in the order in which a row's first fault is told.
+    They come before the duplicates: a row whose expiry contradicts its dte is not the key that it
+    claims, and must not take the true row of that key with it.
     """
     rules = [_missing(name) for name in ("time", "expiry_date", "strike")]
     if dialect.legs == "long":
@@ -70,22 +66,35 @@ def value_rules(dialect: Dialect, rows: pl.DataFrame) -> list[RowRule]:
                 pl.format("option_type was {}, not CE or PE", side.fill_null("missing")),
             )
         )
+    return rules + _date_rules(rows)
+
+
+def value_rules(dialect: Dialect, rows: pl.DataFrame) -> list[RowRule]:
+    """Rules that a row's values can break on their own.
+
+    They come after the duplicates: of differing rows of one key none stays, and a row that left
+    for another reason first would let its twin pass.
+
+    Args:
+        dialect: Dialect of the rows.
+        rows: Rows in canonical units.
+
+    Returns:
+        Rules in the order in which a row's first fault is told.
+    """
     columns = [
         *leg_columns(dialect, rows),
         *[(name, name, None) for name in _single_columns() if name in rows.columns],
     ]
     finite = {name: about for name, _, about in columns if rows.schema[name].is_float()}
-    rules += [_not_finite(name) for name in finite]
+    rules = [_not_finite(name) for name in finite]
     rules += [
         _fractional(name)
         for name in dict.fromkeys(name for name, canonical, _ in columns if _is_whole(canonical))
     ]
     for name, canonical, about in columns:
         rules += _range_rules(name, _declared(canonical), about)
-    rules += _label_value_rules(rows)
-    rules += _order_rules(dialect, rows)
-    rules += _date_rules(rows)
-    return rules
+    return rules + _label_value_rules(rows) + _order_rules(dialect, rows) + _label_rules(rows)
 
 
 def _missing(name: str) -> RowRule:
@@ -233,7 +242,6 @@ def _date_rules(rows: pl.DataFrame) -> list[RowRule]:
                 ),
             )
         )
-    rules += _label_rules(rows)
     return rules
 
 

@@ -280,7 +280,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         return
     for parent, folders, names in os.walk(folder, onerror=refused):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        # "_" marks what is kept beside the data, such as a simulator's ground truth
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         for name in names:
             if not name.startswith(".") and not name.lower().endswith(_UNFINISHED + _DATABASES):
                 yield Path(parent, name)

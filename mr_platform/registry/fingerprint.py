@@ -148,7 +148,7 @@ def _feed(node: ast.AST, parts: list[str]) -> None:
     kind = node.__class__
     add("(" + kind.__name__)
     for name in kind._fields:
-        value = getattr(node, name, None)
+        value: Any = getattr(node, name, None)
         of = value.__class__
         if of is list:
             items = _without_docstring(value) if name == "body" else value

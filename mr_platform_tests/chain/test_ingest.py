@@ -135,6 +135,12 @@ def test_of_identical_rows_one_stays_and_of_differing_rows_none(tmp_path):
     assert audit_of(partition, "conservation")["passed"]
 
 
+def test_a_bad_copy_of_a_key_does_not_let_its_twin_pass(tmp_path):
+    source = land(pl.concat([CLEAN, CLEAN[20:21].with_columns(ce_close=-1.0)]), tmp_path)
+
+    assert ingest(source).quarantined_by_reason() == {"duplicate_key": 2}
+
+
 def test_nan_and_zero_prices_are_missing_values_not_faults(tmp_path):
     bent = CLEAN.with_columns(
         pl.when(pl.int_range(pl.len()) < 3)

@@ -60,7 +60,7 @@ def test_an_unknown_option_type_is_unparseable():
     )
     sieve = Sieve(rows)
 
-    sieve.apply(quality.value_rules(LONG_QUOTES, rows))
+    sieve.apply(quality.key_rules(LONG_QUOTES, rows))
 
     assert sieve.rejected.select("_row", "reason").rows() == [(2, "unparseable_value")]
 

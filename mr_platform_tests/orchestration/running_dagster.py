@@ -43,7 +43,7 @@ class RunningDagster:
             raise AssertionError(document["errors"])
         return document["data"]
 
-    def wait_for(self, what: str, look: Callable[[], Found | None], seconds: float = 240) -> Found:
+    def wait_for(self, what: str, look: Callable[[], Found | None], seconds: float = 420) -> Found:
         """What ``look`` finds, asked until it finds something; says what was missed."""
         end = time.monotonic() + seconds
         while True:

@@ -23,9 +23,9 @@ from mr_platform_tests.orchestration.small_days import changed_ago, land
 
 DAYS = trading_days(dt.date(2024, 1, 1), dt.date(2024, 1, 31))
 BACKFILLED = [PartitionKey(day, symbol) for day in DAYS[:10] for symbol in SYMBOLS]
-DROPPED = [PartitionKey(day, "NIFTY") for day in DAYS[12:15]]
+DROPPED = [PartitionKey(day, "NIFTY") for day in DAYS[12:14]]
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

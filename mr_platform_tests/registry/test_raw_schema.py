@@ -5,6 +5,7 @@ import re
 import polars as pl
 import pytest
 
+from mr_platform.errors import RegistryError
 from mr_platform.registry.loader import load_registry
 
 QUARANTINE = {
@@ -159,3 +160,31 @@ def test_a_column_is_found_by_canonical_and_by_source_name():
         raw_chain().column("bid")
     with pytest.raises(KeyError):
         raw_chain().rule("no_rule")
+
+
+FAULTS = [
+    ("count: 48", "count: 47", "count is 47, but 48 columns are declared"),
+    ("source: strike\n", "source: spot\n", "the source spot is declared twice"),
+    ("range: [0.01, 5]", "range: [5, 0.01]", "the range [5, 0.01] is upside down"),
+    ("range: [1, 5]", "range: [1]", "range must be [low, high], was [1]"),
+    ("range: [-1, 0]", "range: [-1, low]", "both ends of a range must be of one kind"),
+    ("name: no_quote", "name: outside_session", "the rule outside_session is declared twice"),
+    ("outside: nulled", "outside: allow", "outside and a range, values or pattern must be given"),
+    ("dtype: Boolean", "dtype: Bool", "unknown dtype 'Bool'. Near: Boolean"),
+    ("nullable: false", "nullable: no thanks", "nullable must be true or false"),
+]
+
+
+def test_every_fault_of_the_raw_chain_is_told_at_once(declared_copy):
+    order = "canonical_order: [\n  symbol, date, ts_minute,"
+    folder = declared_copy(
+        *[("raw_chain", old, new) for old, new, _ in FAULTS],
+        ("raw_chain", order, order.replace("ts_minute", "ts_minutes")),
+    )
+    with pytest.raises(RegistryError) as caught:
+        load_registry(folder)
+    for _, _, said in FAULTS:
+        assert any(said in fault for fault in caught.value.faults), said
+    assert any("unknown column ts_minutes. Near: ts_minute" in f for f in caught.value.faults)
+    assert any("canonical_order does not place ts_minute" in f for f in caught.value.faults)
+    assert all(fault.startswith("raw_chain.yaml:") for fault in caught.value.faults)

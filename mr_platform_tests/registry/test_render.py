@@ -221,6 +221,16 @@ def test_quotes_and_backslashes_of_a_description_survive(declared_copy):
     assert str(prop.args["value"].this) == column.description
 
 
+def test_a_description_beyond_the_limit_is_cut_and_points_to_the_reference(declared_copy):
+    folder = declared_copy(
+        ("c1_triple_straddle", "P_atm / (2 * S) * sqrt(2 * pi / tau).", "many words " * 200)
+    )
+    spec = table_spec("c1_features", load_registry(folder))
+    column = next(c for c in spec.columns if c.name == "c1_straddle_iv")
+    assert len(column.description) <= DESCRIPTION_LIMIT
+    assert "… whole text: docs/features.md, c1_straddle_iv (unit: annualised" in column.description
+
+
 def test_a_table_schema_is_plain_data_without_load_stamps():
     schema = table_schema("c2")
     assert [c.name for c in schema[:5]] == KEY_NAMES
