@@ -26,6 +26,7 @@ from mr_platform.trading_calendar_declared import (
     EVENING_SESSIONS,
     FIXED_HOLIDAYS,
     HOLIDAYS_PUBLISHED,
+    LIBRARY_LAST,
     SPECIAL_SESSIONS,
     ContractRule,
 )
@@ -383,9 +384,14 @@ def _trading_tuple() -> tuple[dt.date, ...]:
     import exchange_calendars
 
     library = exchange_calendars.get_calendar(
-        "XBOM", start=CALENDAR_FIRST.isoformat(), end=CALENDAR_LAST.isoformat()
+        "XBOM", start=CALENDAR_FIRST.isoformat(), end=LIBRARY_LAST.isoformat()
     )
     regular = {stamp.date() for stamp in library.sessions}
+    regular |= {
+        day
+        for day in _each_day(LIBRARY_LAST + _DAY, CALENDAR_LAST)
+        if day.weekday() < _SATURDAY and (day.month, day.day) not in FIXED_HOLIDAYS
+    }
     return tuple(sorted((regular - set(DECLARED_HOLIDAYS)) | set(SPECIAL_SESSIONS)))
 
 
@@ -440,5 +446,5 @@ def _outside(day: dt.date) -> CalendarError:
     return CalendarError(
         f"{day} lies outside the trading calendar, {CALENDAR_FIRST} to {CALENDAR_LAST}",
         next_step="Use a date inside it; for a new year upgrade exchange-calendars or declare its "
-        "holidays in trading_calendar_declared.py, then move CALENDAR_LAST",
+        "holidays in trading_calendar_declared.py, then move LIBRARY_LAST and CALENDAR_LAST",
     )

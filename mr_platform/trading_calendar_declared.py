@@ -4,7 +4,7 @@ Here: sessions the library lacks, evening sessions that leave no bars, contract 
 Not here: any computation (``trading_calendar.py``), lot sizes and strike steps (``config/``).
 
 Next year's holidays come with a new release of the library. Where NSE publishes them first,
-add them to ``DECLARED_HOLIDAYS`` and move ``CALENDAR_LAST``.
+add them to ``DECLARED_HOLIDAYS``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ from dataclasses import dataclass
 CALENDAR_FIRST = dt.date(2018, 1, 1)
 """First day the platform knows."""
 
-CALENDAR_LAST = dt.date(2026, 12, 31)
+LIBRARY_LAST = dt.date(2026, 12, 31)
 """Last day whose holidays are known, not guessed (end of XBOM in exchange-calendars 4.13)."""
+
+CALENDAR_LAST = dt.date(2027, 12, 31)
+"""Last day the platform takes files of.
+
+After ``LIBRARY_LAST`` the calendar is provisional: every weekday that is no fixed holiday trades.
+A movable holiday is then a partition for which no file ever comes, which costs nothing; a
+calendar that ended would refuse a real day's files.
+"""
 
 SPECIAL_SESSIONS: Mapping[dt.date, str] = {
     dt.date(2020, 2, 1): "Saturday, Union Budget, full session",
@@ -42,7 +50,7 @@ EVENING_SESSIONS: Mapping[dt.date, str] = {
 """Hours after 15:30 on a holiday. No bar falls in the session, so they are no trading days."""
 
 DECLARED_HOLIDAYS: Mapping[dt.date, str] = {}
-"""NSE holidays missing in the library. None is known up to ``CALENDAR_LAST``."""
+"""NSE holidays missing in the library. None is known up to ``LIBRARY_LAST``."""
 
 FIXED_HOLIDAYS: Mapping[tuple[int, int], str] = {
     (1, 26): "Republic Day",

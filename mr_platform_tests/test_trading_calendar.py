@@ -13,6 +13,7 @@ from mr_platform.errors import CalendarError
 from mr_platform.trading_calendar_declared import (
     CONTRACT_RULES,
     EVENING_SESSIONS,
+    LIBRARY_LAST,
     SPECIAL_SESSIONS,
 )
 
@@ -125,7 +126,14 @@ def test_the_library_knows_the_holidays_up_to_the_last_day() -> None:
 
     bound = exchange_calendars.calendar_utils.global_calendar_dispatcher  # the library's registry
     factory = bound._calendar_factories["XBOM"]
-    assert factory.bound_max().date() >= tc.CALENDAR_LAST
+    assert factory.bound_max().date() >= LIBRARY_LAST
+
+
+def test_after_the_library_every_weekday_that_is_no_fixed_holiday_trades():
+    assert tc.is_trading_day(dt.date(2027, 1, 1))
+    assert not tc.is_trading_day(dt.date(2027, 1, 2))
+    assert not tc.is_trading_day(dt.date(2027, 1, 26))
+    assert tc.CALENDAR_LAST > LIBRARY_LAST
 
 
 def test_evening_and_special_sessions_are_disjoint() -> None:
@@ -158,7 +166,7 @@ def test_an_afternoon_muhurat_is_no_exclusion() -> None:
     assert tc.special_sessions(D(2025, 10, 1), D(2025, 10, 31)) == [D(2025, 10, 21)]
 
 
-@pytest.mark.parametrize("day", [D(2017, 12, 31), D(2027, 1, 1)])
+@pytest.mark.parametrize("day", [D(2017, 12, 31), D(2028, 1, 1)])
 def test_a_day_outside_the_calendar_names_the_next_step(day: dt.date) -> None:
     with pytest.raises(CalendarError, match=r"outside the trading calendar.*exchange-calendars"):
         tc.is_trading_day(day)

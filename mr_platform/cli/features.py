@@ -29,7 +29,7 @@ def features() -> None:
 @with_terminal
 def list_features(terminal: Terminal, component: str | None, online: bool) -> None:
     """Columns by component; every name with --component, --online or --json."""
-    from mr_platform.registry import load_registry
+    from mr_platform.registry.loader import load_registry
 
     registry = load_registry()
     columns = [
@@ -57,7 +57,7 @@ def list_features(terminal: Terminal, component: str | None, online: bool) -> No
 def describe(terminal: Terminal, name: str) -> None:
     """Everything declared about one column."""
     from mr_platform.errors import PlatformError
-    from mr_platform.registry import load_registry
+    from mr_platform.registry.loader import load_registry
 
     registry = load_registry()
     for column in _feature_columns(registry):
@@ -86,7 +86,7 @@ def describe(terminal: Terminal, name: str) -> None:
 @with_terminal
 def search(terminal: Terminal, words: tuple[str, ...]) -> None:
     """Columns whose name, definition, block or unit holds every WORD."""
-    from mr_platform.registry import load_registry
+    from mr_platform.registry.loader import load_registry
 
     registry = load_registry()
     wanted = [word.lower() for word in words]

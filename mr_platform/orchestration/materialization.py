@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
 from mr_platform.errors import PlatformError
 from mr_platform.orchestration.partition_status import (
@@ -32,7 +33,7 @@ UNMEASURED_SECONDS = 3.0
 """Seconds a partition is expected to take before any run has been timed."""
 
 _TIMED_RUNS = 50
-_INTERRUPTIONS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+_INTERRUPTIONS = {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
 # loggers write each event to the console by default; the CLI shows progress of its own
 _SILENT_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -217,7 +218,7 @@ def materialize_batch(
         raise_on_error=False,
     )
     failures = [event for event in result.all_events if event.is_step_failure]
-    if any(_run_fault(event).kind in _INTERRUPTIONS for event in failures):
+    if any(_kinds(event.step_failure_data.error) & _INTERRUPTIONS for event in failures):
         raise KeyboardInterrupt  # Dagster records it as a failed step and would go on
     made: dict[dg.AssetKey, set[PartitionKey]] = {key: set() for key in keys}
     for event in result.get_asset_materialization_events():
@@ -329,7 +330,7 @@ def _run_fault(event: dg.DagsterEvent) -> RunFault:
     if data.user_failure_data is not None and data.user_failure_data.description:
         return RunFault("Failure", data.user_failure_data.description, event.step_key)
     error = data.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and _is_dagsters(error):
         error = error.cause
     if error is None:
         return RunFault("StepFailure", f"{event.step_key} failed", event.step_key)
@@ -338,6 +339,20 @@ def _run_fault(event: dg.DagsterEvent) -> RunFault:
     head, _, rest = text.partition(": ")
     message = rest if rest and head.rsplit(".", 1)[-1] == kind else text
     return RunFault(kind, message, event.step_key)
+
+
+def _kinds(error: SerializableErrorInfo | None) -> set[str]:
+    """Type names of an error and of what it was raised from."""
+    kinds = set()
+    while error is not None:
+        kinds.add((error.cls_name or "").rsplit(".", 1)[-1])
+        error = error.cause
+    return kinds
+
+
+def _is_dagsters(error: SerializableErrorInfo) -> bool:
+    name = (error.cls_name or "").rsplit(".", 1)[-1]
+    return name.startswith("Dagster") or name == "RetryRequested"
 
 
 def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[str, ...]:

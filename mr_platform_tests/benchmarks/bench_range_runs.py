@@ -88,8 +88,7 @@ def child(task: str, home: Path) -> dict[str, float]:
     """Do one task in a process of its own and tell its figures."""
     done = subprocess.run(
         [sys.executable, "-m", __spec__.name if __spec__ else __name__, task, "--home", str(home)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )

@@ -101,7 +101,16 @@ def test_unfinished_hidden_and_database_files_are_left_out(
     zone: LandingZone, tmp_path: Path
 ) -> None:
     folder = tmp_path / "inbox"
-    for name in ("a.csv", "a.csv.part", "b.tmp", ".hidden", ".git/config", "c.sqlite", "d.csv~"):
+    for name in (
+        "a.csv",
+        "a.csv.part",
+        "b.tmp",
+        ".hidden",
+        ".git/config",
+        "_ground_truth/a.parquet",
+        "c.sqlite",
+        "d.csv~",
+    ):
         written(folder / name)
         written(zone.landing_dir / "seen" / name)
 

@@ -21,7 +21,7 @@ from mr_platform.orchestration.ingestion import (
     OPTION_CHAIN,
     QUARANTINED_ROWS,
 )
-from mr_platform.registry import load_registry
+from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import PartitionKey
 
 PRICE_LEGS = ("ce", "pe", "future")

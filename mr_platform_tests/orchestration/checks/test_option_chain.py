@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from mr_platform.definitions import build_definitions
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.orchestration.checks import option_chain as checks_module
 from mr_platform.orchestration.checks import verdicts as verdicts_module
 from mr_platform.orchestration.checks.option_chain import CHECK_SPECS
 from mr_platform.orchestration.checks.verdicts import RULES, PartitionFacts
 from mr_platform.orchestration.partitions import PARTITIONS, range_tags
+from mr_platform_tests.orchestration.conftest import QuickSettings
 from mr_platform_tests.orchestration.graph_runs import (
     ALL_CHECKS,
     CHAIN,
@@ -36,6 +39,37 @@ SPOILT = KEYS[1]
 BLOCKING = {rule.name for rule in RULES if rule.blocks}
 
 first_row = pl.int_range(pl.len()) == 0
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """Three ingested days whose tables may be spoilt and are mended after each test."""
+
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    lakehouse: Lakehouse
+
+    @contextmanager
+    def spoilt(self, table: str, spoil: Callable[[pl.DataFrame], pl.DataFrame]) -> Iterator[None]:
+        """Change the middle day of a table."""
+        stored = self.lakehouse.scan(table, [SPOILT]).collect()
+        self.lakehouse.replace_partitions(table, spoil(stored), [SPOILT])
+        yield
+        self.lakehouse.replace_partitions(table, stored, [SPOILT])
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingested]:
+    home = tmp_path_factory.mktemp("home")
+    settings = QuickSettings(home=str(home))
+    definitions = build_definitions(settings)
+    for key in KEYS:
+        land(home / "landing", key)
+    found = settings.load()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_range(definitions, instance, KEYS)
+        assert result.success, failure_texts(result)
+        yield Ingested(definitions, instance, Lakehouse(found.lakehouse_root, found.parquet))
 
 
 def one_row_less(table: pl.DataFrame) -> pl.DataFrame:
@@ -86,35 +120,22 @@ def test_a_check_fails_for_the_spoilt_partition_and_for_no_other(
     check: str,
     table: str,
     spoil: Callable[[pl.DataFrame], pl.DataFrame],
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    landing: Path,
-    lakehouse: Lakehouse,
+    ingested: Ingested,
 ) -> None:
-    for key in KEYS:
-        land(landing, key)
-    assert run_range(definitions, instance, KEYS).success
-    stored = lakehouse.scan(table, [SPOILT]).collect()
-    lakehouse.replace_partitions(table, spoil(stored), [SPOILT])
-    result = run_range(definitions, instance, KEYS, job="check_option_chain_job")
+    with ingested.spoilt(table, spoil):
+        result = run_range(
+            ingested.definitions, ingested.instance, KEYS, job="check_option_chain_job"
+        )
     assert result.success is (check not in BLOCKING)
     statuses = {
         partition: record.status
-        for partition, (record,) in verdicts(instance, check, result.run_id).items()
+        for partition, (record,) in verdicts(ingested.instance, check, result.run_id).items()
     }
     assert statuses == {str(key): FAILED if key == SPOILT else PASSED for key in KEYS}
 
 
-def test_too_many_bad_rows_in_the_quarantine_fail_the_share(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    landing: Path,
-    lakehouse: Lakehouse,
-) -> None:
-    for key in KEYS:
-        land(landing, key)
-    run_range(definitions, instance, KEYS)
-    schema = lakehouse.schema("quarantined_rows")
+def many_bad_rows(table: pl.DataFrame) -> pl.DataFrame:
+    """Twenty bad rows: more than a tenth of the day."""
     bad = pl.DataFrame(
         {
             "symbol": SPOILT.symbol,
@@ -124,13 +145,18 @@ def test_too_many_bad_rows_in_the_quarantine_fail_the_share(
             "counts_as_bad": True,
         }
     )
-    missing = [pl.lit(None).alias(name) for name in schema if name not in bad.columns]
-    frame = bad.with_columns(missing).select(
-        pl.col(name).cast(dtype) for name, dtype in schema.items()
+    missing = [pl.lit(None).alias(name) for name in table.columns if name not in bad.columns]
+    return bad.with_columns(missing).select(
+        pl.col(name).cast(dtype) for name, dtype in table.schema.items()
     )
-    lakehouse.replace_partitions("quarantined_rows", frame, [SPOILT])
-    result = run_range(definitions, instance, KEYS, job="check_option_chain_job")
-    found = verdicts(instance, "bad_share_is_low", result.run_id)
+
+
+def test_too_many_bad_rows_in_the_quarantine_fail_the_share(ingested: Ingested) -> None:
+    with ingested.spoilt("quarantined_rows", many_bad_rows):
+        result = run_range(
+            ingested.definitions, ingested.instance, KEYS, job="check_option_chain_job"
+        )
+    found = verdicts(ingested.instance, "bad_share_is_low", result.run_id)
     assert [found[str(key)][0].status for key in KEYS] == [PASSED, FAILED, PASSED]
 
 
@@ -178,12 +204,8 @@ def test_a_failed_blocking_check_stops_what_is_downstream(
     assert bool(materialized(instance, "after_chain")) is not blocked
 
 
-def test_one_check_can_be_run_alone(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, landing: Path
-) -> None:
-    for key in KEYS:
-        land(landing, key)
-    run_range(definitions, instance, KEYS)
+def test_one_check_can_be_run_alone(ingested: Ingested) -> None:
+    definitions, instance = ingested.definitions, ingested.instance
     alone = definitions.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=frozenset(),
         asset_check_selection=frozenset({dg.AssetCheckKey(CHAIN, "has_rows")}),

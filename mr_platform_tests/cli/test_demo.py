@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mr_platform.cli.demo import find_real_data
+from mr_platform.errors import PlatformError
+from mr_platform_tests.cli.conftest import Run, document
+
+
+@pytest.mark.real_data
+def test_the_demo_runs_on_real_files_and_their_raw_forms(
+    run: Run, tmp_path: Path, real_data: Path
+) -> None:
+    arguments = ["demo", "--days", 1, "--data", real_data, "--home", tmp_path]
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0
+    chain, raw = document(result)["summaries"]
+    for summary in (chain, raw):
+        assert summary["partitions"] >= 1
+        assert summary["rows_in"] == summary["rows_good"] + summary["rows_quarantined"]
+        assert summary["rows_good"] > 0.9 * summary["rows_in"]
+        assert summary["checks"]["failed"] == 0
+    assert raw["home"] == str(tmp_path / "raw-forms")
+
+
+@pytest.mark.slow
+def test_the_demo_runs_on_simulated_files_where_there_are_no_real_ones(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mr_platform.cli.demo.find_real_data", lambda named: None)
+    result = run("demo", "--days", 2, "--home", tmp_path, "--json")
+    (summary,) = document(result)["summaries"]
+    assert (summary["days"], summary["partitions"]) == (2, 4)
+    assert summary["rows_in"] == summary["rows_good"] + summary["rows_quarantined"]
+    assert {"out_of_range", "duplicate_row"} <= set(summary["quarantined_by_reason"])
+    assert len(summary["faults"]) == 1
+    assert "truncated gzip" in summary["faults"][0]
+    text = run("demo", "--days", 2, "--home", tmp_path).stdout
+    assert "make ui" in text
+    assert "mr quarantine show" in text
+
+
+def test_a_named_folder_without_chain_files_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="holds no folder options/chain"):
+        find_real_data(tmp_path)
+
+
+def test_the_variable_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "options" / "chain").mkdir(parents=True)
+    monkeypatch.setenv("MR_TEST_DATA", str(tmp_path))
+    assert find_real_data(None) == tmp_path

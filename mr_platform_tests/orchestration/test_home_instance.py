@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mr_platform.config.settings import load_settings
+from mr_platform.orchestration.home_instance import (
+    INSTANCE_FILE,
+    open_instance,
+    prepare_dagster_home,
+)
+
+
+@pytest.fixture(autouse=True)
+def _dagster_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "restored after the test")
+
+
+def test_a_home_gets_the_projects_instance_file(tmp_path: Path) -> None:
+    folder = prepare_dagster_home(load_settings(tmp_path))
+    assert folder == tmp_path / "dagster"
+    assert "telemetry" in (folder / INSTANCE_FILE).read_text()
+    assert os.environ["DAGSTER_HOME"] == str(folder)
+
+
+def test_an_older_copy_is_replaced(tmp_path: Path) -> None:
+    folder = prepare_dagster_home(load_settings(tmp_path))
+    whole = (folder / INSTANCE_FILE).read_text()
+    (folder / INSTANCE_FILE).write_text("telemetry: {enabled: true}\n")
+    prepare_dagster_home(load_settings(tmp_path))
+    assert (folder / INSTANCE_FILE).read_text() == whole
+
+
+def test_two_homes_have_two_instances(tmp_path: Path) -> None:
+    first, second = load_settings(tmp_path / "one"), load_settings(tmp_path / "two")
+    with open_instance(first) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("chain", partition="a"))
+        assert instance.get_materialized_partitions(dg.AssetKey("chain")) == {"a"}
+    with open_instance(second) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("chain")) == set()
+    with open_instance(first) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("chain")) == {"a"}
