@@ -56,11 +56,11 @@ ui: $(STAMP) ## Start Dagster (webserver and daemon) on the same data
 
 .PHONY: test
 test: lint types ## Lint, types, and all tests but the slow ones, with the coverage floor of the pure rooms
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --cov
 
 .PHONY: test-full
 test-full: lint types ## As test, with the slow proofs
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov
 
 .PHONY: test-gpu
 test-gpu: $(GPU_STAMP) ## Make .venv-gpu (about 5 GB) and run the GPU tests; needs an NVIDIA device

@@ -302,7 +302,7 @@ def set_aside_superseded(sieve: Sieve) -> None:
 def quarantine_duplicates(sieve: Sieve, key: list[str]) -> None:
     """Of identical rows of a key one stays; of rows that differ none does (raw_schema, trap 8)."""
     rows = sieve.rows
-    if rows.select(pl.struct(key).n_unique()).item() == rows.height:
+    if rows.select(key).unique().height == rows.height:
         return
     repeated = rows.filter(pl.struct(key).is_duplicated())
     payload = [name for name in rows.columns if name not in (FILE, ROW, "seen_at", "fetched")]
@@ -347,15 +347,13 @@ def settle_spot(sieve: Sieve, *, snapshots: bool) -> int:
         Rows whose spot was brought to the minute's.
     """
     rows = sieve.rows
-    per_minute = rows.group_by("minute").agg(
-        pl.col("spot").drop_nulls().mode().min().alias("settled"),
-        pl.col("spot").n_unique().alias("spots"),
-    )
-    if per_minute["spots"].max() in (None, 1):
+    pairs = rows.select("minute", "spot").unique()
+    if pairs["minute"].is_unique().all():
         return 0
-    sieve.rows = rows.join(
-        per_minute.select("minute", "settled"), on="minute", how="left", maintain_order="left"
+    per_minute = rows.group_by("minute").agg(
+        pl.col("spot").drop_nulls().mode().min().alias("settled")
     )
+    sieve.rows = rows.join(per_minute, on="minute", how="left", maintain_order="left")
     gap = (pl.col("spot") / pl.col("settled") - 1).abs()
     limit = SNAPSHOT_SPOT_TOLERANCE if snapshots else 0.0
     sieve.apply(

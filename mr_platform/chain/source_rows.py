@@ -64,6 +64,8 @@ class SourceRows:
     @cached_property
     def height(self) -> int:
         """Data rows of the file, readable or not."""
+        if self.faults.is_empty():
+            return self.frame.height
         lost = self.faults.filter(~pl.col(ROW).is_in(self.frame[ROW].implode())).height
         return self.frame.height + lost
 
@@ -71,7 +73,11 @@ class SourceRows:
     def partitions(self) -> dict[PartitionKey, int]:
         """Rows by partition, without those that belong to none; ascending."""
         counts = (
-            self.frame.filter(pl.col(KEY_FAULT).is_null()).group_by("date", "symbol").len().rows()
+            self.frame.select("date", "symbol", KEY_FAULT)
+            .filter(pl.col(KEY_FAULT).is_null())
+            .group_by("date", "symbol")
+            .len()
+            .rows()
         )
         return {PartitionKey(day, symbol): rows for day, symbol, rows in sorted(counts)}
 

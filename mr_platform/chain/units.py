@@ -118,10 +118,11 @@ def _values(
     rows: pl.DataFrame, sides: tuple[str, ...], quantity: str, *, near_the_money: bool = False
 ) -> pl.Series:
     names = [f"{side}{quantity}" for side in sides if f"{side}{quantity}" in rows.columns]
-    if near_the_money and "spot" in rows.columns and rows["spot"].null_count() < rows.height:
-        rows = rows.filter((pl.col("strike") / pl.col("spot") - 1).abs() < 0.03)
     if not names:
         return pl.Series(dtype=pl.Float64)
+    if near_the_money and "spot" in rows.columns and rows["spot"].null_count() < rows.height:
+        near = (pl.col("strike") / pl.col("spot") - 1).abs() < 0.03
+        rows = rows.select(names).filter(rows.select(near).to_series())
     values = pl.concat([rows[name].rename("value") for name in names])
     return values.filter(values.is_not_null() & (values != 0) & values.is_finite())
 

@@ -24,7 +24,7 @@ class DateRange:
         return self.first <= day <= self.last
 
 
-class DatesParameter(click.ParamType):
+class DatesParameter(click.ParamType[DateRange]):
     """``2024-01-01:2024-01-31``, or one day."""
 
     name = "A:B"
@@ -46,7 +46,7 @@ class DatesParameter(click.ParamType):
         return DateRange(first, last)
 
 
-class NamesParameter(click.ParamType):
+class NamesParameter(click.ParamType[tuple[str, ...]]):
     """``a,b,c``: distinct names, in the order given."""
 
     name = "A,B"

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from mr_platform.trading_calendar import PartitionKey
 
 RAW_FORMS_HOME = "raw-forms"
-"""Second home of the demo: one partition is fed by one dialect, so the same days in the sources'
-own forms need tables of their own."""
+ARCHIVES_HOME = "snapshot-csvs"
+"""Further homes of the demo: one partition is fed by one dialect, so the same days in the
+sources' own forms, and again as the snapshot pages they were made of, need tables of their own."""
 
 SIMULATED_DAYS = 5
 SIMULATED_FROM = dt.date(2024, 1, 15)
@@ -37,6 +38,7 @@ _BAD_ROWS = ("negative_prices", "duplicate_rows")
 _BAD_FILE = "truncated_gz"
 # index spot bars are no option chain
 _NOT_CHAINS = ("index_1min",)
+_ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,13 @@ def demo(terminal: Terminal, days: int | None, data: Path | None) -> None:
         summaries = [_simulated(terminal, days or SIMULATED_DAYS)]
     else:
         summaries = [_real_chain(terminal, folder, days)]
-        raw = _raw_forms(folder, days)
-        if raw:
-            home = terminal.settings.home / RAW_FORMS_HOME
-            title = "the sources' own forms of the same days"
-            summaries.append(_ingested(terminal.at(home), title, raw))
+        home = terminal.settings.home
+        for title, name, paths in (
+            ("the sources' own forms of the same days", RAW_FORMS_HOME, _raw_forms(folder, days)),
+            ("untouched snapshot pages of one day", ARCHIVES_HOME, _archives(folder)),
+        ):
+            if paths:
+                summaries.append(_ingested(terminal.at(home / name), title, paths))
     document = {"summaries": [_summary_document(summary) for summary in summaries]}
     terminal.result(document, _text(summaries))
     if not any(summary.partitions for summary in summaries):
@@ -127,14 +131,27 @@ def _real_chain(terminal: Terminal, folder: Path, days: int | None) -> Summary:
 
 
 def _raw_forms(folder: Path, days: int | None) -> list[Path]:
+    """Folders and files of the sources' own forms, without archives of pages."""
     raw = folder / "options" / "raw"
     if not raw.is_dir():
         return []
-    forms = sorted(path for path in raw.iterdir() if path.name not in _NOT_CHAINS)
+    parts = [
+        part
+        for form in sorted(raw.iterdir())
+        if form.is_dir() and form.name not in _NOT_CHAINS
+        for part in sorted(form.iterdir())
+        if not part.name.endswith(_ARCHIVES)
+    ]
     if days is None:
-        return forms
-    files = [file for form in forms for file in sorted(form.rglob("*")) if file.is_file()]
+        return parts
+    files = [part for part in parts if part.is_file()]
+    files += [file for part in parts for file in sorted(part.rglob("*")) if file.is_file()]
     return _latest(files, days)
+
+
+def _archives(folder: Path) -> list[Path]:
+    raw = folder / "options" / "raw"
+    return sorted(path for path in raw.rglob("*") if path.name.endswith(_ARCHIVES))
 
 
 def _simulated(terminal: Terminal, days: int) -> Summary:

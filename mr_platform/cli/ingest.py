@@ -161,7 +161,7 @@ def _tell_faults(graph: Graph, files: Sequence[FileOutcome]) -> None:
 
 
 def _partitions_by_file(
-    graph: Graph, fingerprints: Mapping[PartitionKey, str], landed: set[str | None]
+    graph: Graph, fingerprints: Mapping[PartitionKey, str], landed: set[str]
 ) -> dict[str, list[PartitionKey]]:
     held: dict[str, list[PartitionKey]] = {}
     for key in fingerprints:

@@ -138,11 +138,13 @@ def run_failure_notifications(
 ) -> None:
     """One notification a failed run: what failed, in the words of the fault."""
     run = context.dagster_run
+    # Dagster's own name of a run started from the asset graph says nothing to a person
+    name = "materialisation" if run.job_name.startswith("__") else run.job_name
     causes = list(_causes(context.get_step_failure_events()))
     notifier.notify(
         Notification(
             severity="error",
-            title=f"run failed: {run.job_name}",
+            title=f"run failed: {name}",
             body="\n".join(causes) or str(context.failure_event.message),
             context={
                 "run_id": run.run_id,

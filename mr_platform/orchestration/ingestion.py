@@ -86,7 +86,10 @@ class BatchReport:
     def refusal_text(self) -> str:
         """One clear error naming every refused partition."""
         total = len(self.stored) + len(self.refused)
-        lines = "\n".join(f"  {key}: {fault}" for key, fault in sorted(self.refused.items()))
+        lines = "\n".join(
+            f"  {key}: {str(fault).removeprefix(f'{key}: ')}"
+            for key, fault in sorted(self.refused.items())
+        )
         rest = f"; the other {len(self.stored)} are stored" if self.stored else ""
         return f"{len(self.refused)} of {total} partitions were not stored{rest}\n{lines}"
 

@@ -11,6 +11,8 @@ import pytest
 from mr_platform_tests.architecture.source_tree import PACKAGE, REPOSITORY, TESTS, Module, modules
 
 MOST_LINES = 500
+# a list of cases is read one by one, not as a whole
+MOST_LINES_OF_TESTS = 600
 FORBIDDEN = ("utils", "util", "helpers", "helper", "common", "manager", "misc", "enhanced", "v2")
 
 # modules whose test is not named after them, each with the reason
@@ -47,7 +49,8 @@ def test_public_names_are_documented(module: Module) -> None:
 )
 def test_a_file_stays_short_enough_to_read(path: Path) -> None:
     lines = len(path.read_text("utf-8").splitlines())
-    assert lines <= MOST_LINES, f"{lines} lines: split it by concept"
+    most = MOST_LINES if path.is_relative_to(PACKAGE) else MOST_LINES_OF_TESTS
+    assert lines <= most, f"{lines} lines: split it by concept"
 
 
 @WHEREVER

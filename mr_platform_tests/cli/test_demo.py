@@ -16,13 +16,19 @@ def test_the_demo_runs_on_real_files_and_their_raw_forms(
     arguments = ["demo", "--days", 1, "--data", real_data, "--home", tmp_path]
     result = run(*arguments, "--json")
     assert result.exit_code == 0
-    chain, raw = document(result)["summaries"]
-    for summary in (chain, raw):
+    chain, raw, pages = document(result)["summaries"]
+    for summary in (chain, raw, pages):
         assert summary["partitions"] >= 1
         assert summary["rows_in"] == summary["rows_good"] + summary["rows_quarantined"]
-        assert summary["rows_good"] > 0.9 * summary["rows_in"]
         assert summary["checks"]["failed"] == 0
+    assert chain["rows_good"] > 0.9 * chain["rows_in"]
+    assert (raw["days"], pages["days"]) == (1, 1)
+    # the collector's pages before the open are empty files
+    assert {fault.rsplit(": ", 1)[1] for fault in pages["faults"]} == {
+        "has a header and no rows. Ask the source to send it again"
+    }
     assert raw["home"] == str(tmp_path / "raw-forms")
+    assert pages["home"] == str(tmp_path / "snapshot-csvs")
 
 
 @pytest.mark.slow

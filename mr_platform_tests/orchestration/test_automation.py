@@ -205,8 +205,9 @@ def evaluate_schedule(
 ) -> list[dg.RunRequest] | dg.SkipReason:
     found = settings.load()
     catalogue = LandingCatalogue(found.landing_catalogue, LandingZone(found.landing_dir))
-    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment)
-    result = after_close_schedule(context, settings=settings, catalogue=catalogue)
+    # closed here: a context that is left open holds Dagster's current storage beyond the test
+    with dg.build_schedule_context(instance=instance, scheduled_execution_time=moment) as context:
+        result = after_close_schedule(context, settings=settings, catalogue=catalogue)
     assert isinstance(result, list | dg.SkipReason)
     return result
 

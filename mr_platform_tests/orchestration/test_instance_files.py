@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_batch_never_mixes_ranges_of_symbols() -> None:
 
 def test_no_closure_of_the_exchange_makes_the_chain_look_stale() -> None:
     days = trading_days(CALENDAR_FIRST, CALENDAR_LAST)
-    longest = max(following - day for day, following in zip(days, days[1:], strict=False))
+    longest = max(following - day for day, following in itertools.pairwise(days))
     assert FRESHNESS.warn_window is not None
     assert longest < FRESHNESS.warn_window.to_timedelta()
     assert FRESHNESS.warn_window.to_timedelta() < FRESHNESS.fail_window.to_timedelta()

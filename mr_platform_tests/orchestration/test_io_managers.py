@@ -64,5 +64,7 @@ def test_an_asset_without_partitions_is_told_what_it_lacks(
     )
     assert not result.success
     (event,) = [event for event in result.all_events if event.is_step_failure]
-    cause = event.step_failure_data.error.cause
-    assert "unpartitioned: asset has no partitions" in cause.message
+    error = event.step_failure_data.error
+    assert error is not None
+    assert error.cause is not None
+    assert "unpartitioned: asset has no partitions" in error.cause.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -61,7 +62,7 @@ def test_metadata_tells_the_load_of_each_partition(
     for key in keys:
         event = records[str(key)].asset_materialization
         assert event is not None
-        told = {name: value.value for name, value in event.metadata.items()}
+        told: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
         assert told["rows_in"] == told["rows_good"] == ROWS
         assert told["rows_quarantined"] == 0
         assert told["dagster/partition_row_count"] == ROWS
