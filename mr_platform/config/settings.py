@@ -149,6 +149,12 @@ class Settings(_Strict):
         return self.home / "notifications.jsonl"
 
 
+def declared_market() -> dict[str, Any]:
+    """The market conventions of the packaged settings, as plain values (dates as text)."""
+    market = MarketSettings(**_document()["default"]["market"])
+    return market.model_dump(mode="json")
+
+
 def load_settings(
     home: Path | str | None = None,
     profile: str | None = None,
@@ -168,9 +174,7 @@ def load_settings(
         SettingsError: Unknown profile, or a value the schema refuses.
     """
     variables = os.environ if environment is None else environment
-    document = yaml.safe_load(
-        resources.files("mr_platform.config").joinpath("settings.yaml").read_text("utf-8")
-    )
+    document = _document()
     name = profile or variables.get("MR_PROFILE") or "local"
     profiles: dict[str, Any] = document["profiles"]
     if name not in profiles:
@@ -192,6 +196,12 @@ def load_settings(
             for fault in refused.errors()
         )
         raise SettingsError(faults, place=f"settings.yaml, profile {name}") from refused
+
+
+def _document() -> dict[str, Any]:
+    text = resources.files("mr_platform.config").joinpath("settings.yaml").read_text("utf-8")
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
 
 
 def _merged(base: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mr_platform.config.settings import declared_market
 from mr_platform.registry.loader import load_registry
 from mr_platform.registry.model import Component, RawChain, Registry
 
@@ -30,7 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # 12 hexadecimal digits: a chance of one in 10^8 that any two of 1,000 versions meet
 _DIGITS = 12
 # what raw rows become canonical by, beside the chain room itself
-_RAW_CHAIN_SOURCES = ("chain/**/*.py", "gateways/raw_files.py", "trading_calendar.py")
+_RAW_CHAIN_SOURCES = ("chain/**/*.py", "gateways/raw_files.py", "trading_calendar*.py")
 
 
 def code_version(declarations: Iterable[Any], code_files: Iterable[Path] = ()) -> str:
@@ -75,17 +76,26 @@ def component_code_version(
 
 
 def raw_chain_code_version(
-    code_files: Sequence[Path] | None = None, *, registry: Registry | None = None
+    code_files: Sequence[Path] | None = None,
+    *,
+    registry: Registry | None = None,
+    market: Mapping[str, Any] | None = None,
 ) -> str:
     """The code version of the canonical option chain.
+
+    Lot sizes, rates and strike steps decide its numbers as much as its declarations do, so the
+    package's market settings count too.
 
     Args:
         code_files: Source files; None for the chain room, the reader of raw files and the
             trading calendar.
         registry: The registry; None for the package's own.
+        market: Market settings; None for the package's own.
     """
     declared: RawChain = (registry or load_registry()).raw_chain
-    return code_version([declared], raw_chain_sources() if code_files is None else code_files)
+    conventions = declared_market() if market is None else market
+    files = raw_chain_sources() if code_files is None else code_files
+    return code_version([declared, conventions], files)
 
 
 def raw_chain_sources() -> list[Path]:

@@ -181,7 +181,7 @@ def unknown_symbol(
     table: pl.DataFrame, roles: ColumnRoles, random: np.random.Generator
 ) -> pl.DataFrame:
     """Rows of an index the platform does not know: the export covered one more."""
-    return _replaced(_mark(table, random, 0.1), {str(roles.symbol): pl.lit("SENSEX")})
+    return _replaced(_mark(table, random, 0.05), {str(roles.symbol): pl.lit("SENSEX")})
 
 
 def null_strikes(
@@ -256,7 +256,7 @@ def fractional_oi(
 
 def wrong_dte(table: pl.DataFrame, roles: ColumnRoles, random: np.random.Generator) -> pl.DataFrame:
     """Days to expiry counted in trading days in some rows: two definitions in one export."""
-    return _replaced(_mark(table, random, 0.1), {"dte": pl.col("dte") + 3})
+    return _replaced(_mark(table, random, 0.05), {"dte": pl.col("dte") + 3})
 
 
 def unmirrored_labels(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.defs_state import base as defs_state
 
 from mr_platform.config.settings import Settings, load_settings
 from mr_platform.definitions import build_definitions
@@ -16,6 +17,17 @@ from mr_platform.orchestration.resources import SettingsResource
 
 # read by Dagster when an ephemeral instance decides whether to log telemetry
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+
+
+@pytest.fixture(autouse=True)
+def no_storage_left_behind() -> Iterator[None]:
+    """Forget the storage that an instance on disk leaves as the process's current one.
+
+    Dagster 1.13 keeps it in a context variable that outlives the closed instance; the next
+    definitions built in the process would ask it and fail.
+    """
+    yield
+    defs_state._current_storage.set(None)
 
 
 class QuickSettings(SettingsResource):

@@ -302,6 +302,7 @@ def test_an_overdue_partition_is_told_once_and_a_stored_one_never(
         at(moment)
         context = dg.build_sensor_context(instance=instance, cursor=cursor)
         result = overdue_data_notifications(context, settings=settings_resource, notifier=told)
+        assert isinstance(result, dg.SensorResult)
         cursor = result.cursor
     assert [notification.title for notification in told.notifications] == [
         "overdue: 2024-01-02|BANKNIFTY"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mr_platform.config.settings import declared_market
 from mr_platform.registry.fingerprint import (
     code_version,
     component_code_version,
@@ -121,6 +122,14 @@ def test_the_raw_chain_follows_from_the_chain_room_and_the_calendar():
     assert "trading_calendar.py" in names
     assert "chain" in rooms
     assert raw_chain_code_version() != raw_chain_code_version([])
+
+
+def test_a_changed_lot_size_makes_the_chain_another_version():
+    market = declared_market()
+    other = {**market, "lot_sizes": {**market["lot_sizes"], "NIFTY": []}}
+
+    assert raw_chain_code_version([], market=market) == raw_chain_code_version([])
+    assert raw_chain_code_version([], market=other) != raw_chain_code_version([])
 
 
 def test_an_unknown_component_is_refused():
