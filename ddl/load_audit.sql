@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS load_audit (
   symbol STRING NOT NULL OPTIONS(description="Index of the audited partition."),
   date DATE NOT NULL OPTIONS(description="Session date of the audited partition."),
   rule STRING NOT NULL OPTIONS(description="Quality rule, as declared in raw_chain.yaml."),
-  severity STRING NOT NULL OPTIONS(description="error, warn or info."),
+  severity STRING NOT NULL OPTIONS(description="quarantine, set_aside, warn or error."),
   rows_checked INT64 OPTIONS(description="Rows (or minutes) the rule looked at."),
   rows_failed INT64 OPTIONS(description="Rows (or minutes) that failed it."),
   share FLOAT64 OPTIONS(description="rows_failed / rows_checked; 0 where nothing was checked."),

@@ -60,12 +60,14 @@ def open_graph(terminal: Terminal) -> Iterator[Graph]:
     from mr_platform.definitions import build_definitions
     from mr_platform.gateways.landing import LandingCatalogue, LandingZone
     from mr_platform.orchestration.home_instance import open_instance
+    from mr_platform.orchestration.materialization import close_abandoned_runs
     from mr_platform.orchestration.resources import SettingsResource
 
     settings = terminal.settings
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     zone = LandingZone(settings.landing_dir)
     with open_instance(settings) as instance:
+        close_abandoned_runs(instance)
         catalogue = LandingCatalogue(settings.landing_catalogue, zone)
         resource = SettingsResource(home=str(settings.home), profile=settings.profile)
         definitions = build_definitions(resource)

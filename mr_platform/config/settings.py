@@ -46,7 +46,6 @@ class OrchestrationSettings(_Strict):
     max_partitions_per_run: int = Field(default=20, ge=1)
     max_concurrent_runs: int = Field(default=2, ge=1)
     landing_settle_seconds: float = Field(default=3, ge=0)
-    sensor_interval_seconds: int = Field(default=30, ge=1)
     sensor_inspect_budget_seconds: float = Field(default=30, gt=0)
     overdue_after_hours: float = Field(default=3, gt=0)
 

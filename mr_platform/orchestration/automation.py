@@ -23,7 +23,7 @@ from mr_platform.orchestration import landing_watch, overdue
 from mr_platform.orchestration.assets.option_chain import GROUP
 from mr_platform.orchestration.ingestion import OPTION_CHAIN, refresh_catalogue, refresh_settled
 from mr_platform.orchestration.landing_watch import WatchMemory
-from mr_platform.orchestration.materializations import latest_fingerprints
+from mr_platform.orchestration.materialization_events import latest_fingerprints
 from mr_platform.orchestration.partitions import dagster_key
 from mr_platform.orchestration.resources import SettingsResource
 from mr_platform.trading_calendar import (

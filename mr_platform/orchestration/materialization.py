@@ -9,6 +9,8 @@ what was made with today's definition from today's files is current and is not m
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +30,8 @@ from mr_platform.orchestration.partitions import batches, parse_keys, range_tags
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
 
 LAUNCHED_BY_TAG = "mr/launched_by"
+PROCESS_TAG = "mr/process"
+"""Host and process id of the command that executes the run."""
 
 UNMEASURED_SECONDS = 3.0
 """Seconds a partition is expected to take before any run has been timed."""
@@ -213,7 +217,7 @@ def materialize_batch(
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
         asset_selection=keys,
-        tags={**range_tags(batch), LAUNCHED_BY_TAG: "mr"},
+        tags={**range_tags(batch), LAUNCHED_BY_TAG: "mr", PROCESS_TAG: _this_process()},
         run_config=_SILENT_RUN,
         raise_on_error=False,
     )
@@ -236,6 +240,48 @@ def materialize_batch(
         faults=faults,
         seconds=time.monotonic() - started,
     )
+
+
+def close_abandoned_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs failed whose command was killed before it could say so.
+
+    Such a run would stay "started" for ever and hold one of the queue's places, since no launcher
+    watches it.
+
+    Args:
+        instance: The home's instance.
+
+    Returns:
+        How many runs were marked.
+    """
+    unfinished = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED],
+        tags={LAUNCHED_BY_TAG: "mr"},
+    )
+    abandoned = [
+        run for run in instance.get_runs(unfinished) if not _may_live(run.tags.get(PROCESS_TAG))
+    ]
+    for run in abandoned:
+        instance.report_run_failed(run, "the command that executed this run was killed")
+    return len(abandoned)
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _may_live(process: str | None) -> bool:
+    """Whether the process still runs, as far as this host can tell."""
+    host, _, pid = (process or "").rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def run_timing(instance: dg.DagsterInstance, assets: Sequence[str]) -> RunTiming:

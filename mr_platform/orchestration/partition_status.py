@@ -18,7 +18,7 @@ from dagster._core.event_api import EventRecordsFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from mr_platform.orchestration.materializations import CODE_VERSION_TAG, INPUT_FINGERPRINT
+from mr_platform.orchestration.materialization_events import CODE_VERSION_TAG, INPUT_FINGERPRINT
 
 # SQLite takes 32,766 variables in one statement; smaller chunks keep the query planner quick
 _IDS_PER_QUERY = 2_000

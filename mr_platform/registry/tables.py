@@ -85,7 +85,7 @@ LOAD_AUDIT_COLUMNS: tuple[TableColumn, ...] = (
     TableColumn("symbol", "STRING", "Index of the audited partition.", required=True),
     TableColumn("date", "DATE", "Session date of the audited partition.", required=True),
     TableColumn("rule", "STRING", "Quality rule, as declared in raw_chain.yaml.", required=True),
-    TableColumn("severity", "STRING", "error, warn or info.", required=True),
+    TableColumn("severity", "STRING", "quarantine, set_aside, warn or error.", required=True),
     TableColumn("rows_checked", "INT64", "Rows (or minutes) the rule looked at."),
     TableColumn("rows_failed", "INT64", "Rows (or minutes) that failed it."),
     TableColumn("share", "FLOAT64", "rows_failed / rows_checked; 0 where nothing was checked."),

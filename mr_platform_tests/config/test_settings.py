@@ -181,7 +181,6 @@ def test_settings_cannot_be_changed_after_loading() -> None:
         (OrchestrationSettings, {"max_partitions_per_run": 0}),
         (OrchestrationSettings, {"max_concurrent_runs": 0}),
         (OrchestrationSettings, {"landing_settle_seconds": -1}),
-        (OrchestrationSettings, {"sensor_interval_seconds": 0}),
         (OrchestrationSettings, {"overdue_after_hours": 0}),
         (NotificationSettings, {"webhook_timeout_seconds": 0}),
     ],

@@ -4,6 +4,10 @@ Dagster wants the class itself, not its name, as annotation of a context: no pos
 """
 
 import datetime as dt
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +16,12 @@ import pytest
 
 from mr_platform.errors import MissingInputError, PlatformError, TableConflictError
 from mr_platform.orchestration.materialization import (
+    LAUNCHED_BY_TAG,
+    PROCESS_TAG,
     UNMEASURED_SECONDS,
     BatchOutcome,
     Plan,
+    close_abandoned_runs,
     materialize_batch,
     plan_materialization,
     require_assets,
@@ -196,3 +203,33 @@ def test_assets_of_one_computation_are_made_together() -> None:
 def test_an_unknown_asset_names_the_near_one() -> None:
     with pytest.raises(PlatformError, match=r"chan: no such asset\. Near: chain"):
         require_assets(graph(), ["chan"])
+
+
+def test_a_run_whose_command_was_killed_is_marked_failed_and_a_living_one_is_left(
+    instance: dg.DagsterInstance,
+) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", "pass"])
+    killed.wait()
+    host = socket.gethostname()
+    runs = {
+        name: instance.create_run_for_job(
+            graph().resolve_implicit_global_asset_job_def(),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={LAUNCHED_BY_TAG: "mr", PROCESS_TAG: process},
+        )
+        for name, process in {
+            "killed": f"{host}:{killed.pid}",
+            "living": f"{host}:{os.getpid()}",
+            "elsewhere": f"another-host:{killed.pid}",
+        }.items()
+    }
+
+    closed = close_abandoned_runs(instance)
+
+    statuses = {name: instance.get_run_by_id(run.run_id).status for name, run in runs.items()}
+    assert closed == 1
+    assert statuses == {
+        "killed": dg.DagsterRunStatus.FAILURE,
+        "living": dg.DagsterRunStatus.STARTED,
+        "elsewhere": dg.DagsterRunStatus.STARTED,
+    }

@@ -35,7 +35,7 @@ from mr_platform.orchestration.ingestion import (
     BatchReport,
     ingest_and_store,
 )
-from mr_platform.orchestration.materializations import explicit_events, partition_metadata
+from mr_platform.orchestration.materialization_events import explicit_events, partition_metadata
 from mr_platform.orchestration.partitions import (
     MAX_PARTITIONS_PER_RUN,
     PARTITIONS,

@@ -31,7 +31,7 @@ from mr_platform.orchestration.ingestion import (
     OPTION_CHAIN,
     QUARANTINED_ROWS,
 )
-from mr_platform.orchestration.materializations import latest_records
+from mr_platform.orchestration.materialization_events import latest_records
 from mr_platform.orchestration.partitions import PARTITIONS, dagster_key, parse_keys
 from mr_platform.orchestration.resources import SettingsResource
 from mr_platform.trading_calendar import PartitionKey

@@ -11,7 +11,7 @@ import pytest
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.orchestration.assets.option_chain import SPECS
 from mr_platform.orchestration.ingestion import CODE_VERSION, TABLES
-from mr_platform.orchestration.materializations import CODE_VERSION_TAG, latest_records
+from mr_platform.orchestration.materialization_events import CODE_VERSION_TAG, latest_records
 from mr_platform_tests.orchestration.graph_runs import (
     ALL_CHECKS,
     FAILED,
