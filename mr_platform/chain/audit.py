@@ -182,8 +182,14 @@ def _atm_off_spot(chain: pl.DataFrame, key: PartitionKey, settings: Settings) ->
     return _rows(chain, off, f"rows with atm_strike more than {step:g} points from spot")
 
 
-def _dte_not_monotone(chain: pl.DataFrame, _: PartitionKey, __: Settings) -> Finding:
-    pairs = chain.select("expiry_date", "dte").unique().sort("expiry_date", "dte")
+def dte_not_monotone(rows: pl.DataFrame) -> Finding:
+    """Whether the source's own dte rises with its expiries, before any row is taken out.
+
+    Afterwards the question is settled: a row whose dte contradicts its expiry has left.
+    """
+    if "dte" not in rows.columns:
+        return Finding(0, 0, True, "the source gives no dte")
+    pairs = rows.select("expiry_date", "dte").drop_nulls().unique().sort("expiry_date", "dte")
     failed = int(pairs.select((pl.col("dte").diff() <= 0).sum()).item())
     return _told(pairs.height, failed, "expiries whose dte does not rise with expiry_date")
 
@@ -276,7 +282,6 @@ def _told(checked: int, failed: int, what: str) -> Finding:
 _PLAUSIBILITY: Mapping[str, Callable[[pl.DataFrame, PartitionKey, Settings], Finding]] = {
     "atm_label_missing": _atm_label_missing,
     "atm_off_spot": _atm_off_spot,
-    "dte_not_monotone": _dte_not_monotone,
     "parity_miss": _parity_miss,
     "strike_off_step": _strike_off_step,
     "zone_disagrees": _zone_disagrees,

@@ -202,9 +202,15 @@ def _with_labels(wide: pl.DataFrame) -> pl.DataFrame:
     given = ["call_strike_type", "put_strike_type", "expiry_bucket"]
     labels = wide.select(given)
     if wide["call_strike_type"].null_count() or wide["put_strike_type"].null_count():
-        wide = strikes.add_strike_types(wide)
-        wide = wide.with_columns(
-            pl.coalesce(labels[name], pl.col(name)).alias(name) for name in given[:2]
+        call, put = (labels[name] for name in given[:2])
+        wide = strikes.add_strike_types(wide).with_columns(
+            # where the source labels one leg, the other is its mirror image, not our rank
+            call_strike_type=pl.coalesce(
+                call, strikes.mirrored_label(pl.lit(put)), "call_strike_type"
+            ),
+            put_strike_type=pl.coalesce(
+                put, strikes.mirrored_label(pl.lit(call)), "put_strike_type"
+            ),
         )
     # null is a bucket of its own (other expiries): derived only where the source has none at all
     if labels["expiry_bucket"].null_count() == wide.height:

@@ -27,7 +27,13 @@ from mr_platform.chain.accounts import (
     open_account,
     readable_rows,
 )
-from mr_platform.chain.audit import AUDIT_SCHEMA, Finding, audit_partition, bad_share
+from mr_platform.chain.audit import (
+    AUDIT_SCHEMA,
+    Finding,
+    audit_partition,
+    bad_share,
+    dte_not_monotone,
+)
 from mr_platform.chain.canonical import canonical_schema, to_canonical
 from mr_platform.chain.quarantine import QUARANTINE_SCHEMA, quarantine_frame
 from mr_platform.chain.sessions import in_session
@@ -94,6 +100,9 @@ def inspect_source(source: RawFile) -> FileInspection:
     if not rows.partitions:
         reasons = rows.frame[KEY_FAULT].value_counts(sort=True)
         told = ", ".join(f"{count:,} rows {reason}" for reason, count in reasons.rows())
+        if rows.frame.height:
+            symbol, day = rows.frame.select("symbol", "date").row(0)
+            told += f"; the first is of symbol {symbol!r} on {day or 'no readable date'}"
         raise InputFileError(
             f"holds no row of a known symbol on a trading day ({told or 'no readable row'})",
             place=source.relative,
@@ -193,12 +202,13 @@ def ingest_partition(
 
     dialect = feeding[0].rows.dialect
     snapshots = _are_snapshots(feeding)
+    own_dte = dte_not_monotone(sieve.rows)
     row_key = ["minute", "expiry_date", "strike"]
     row_key += ["option_type"] if dialect.legs == "long" else []
     sieve.apply(quality.key_rules(dialect, sieve.rows))
     quality.set_aside_outside_session(sieve, in_session(pl.col("time")))
     sieve.rows = _with_minute(sieve.rows)
-    quality.set_aside_superseded(sieve)
+    quality.set_aside_superseded(sieve, dialect, row_key)
     quality.quarantine_duplicates(sieve, row_key)
     sieve.apply(quality.value_rules(dialect, sieve.rows))
     quality.set_aside_unquoted(sieve, dialect, row_key)
@@ -230,7 +240,10 @@ def ingest_partition(
         quarantine,
         files,
         settings,
-        notes=_notes(accounts, spots_settled, derived.notes),
+        notes={
+            "dte_not_monotone": own_dte,
+            **_notes(accounts, spots_settled, derived.notes),
+        },
         now=now,
         code_version=code_version,
     )

@@ -33,6 +33,8 @@ QUANTITIES: tuple[str, ...] = (
     "rho",
 )
 
+_FIRST_UNSURE_INTEGER = 2.0**53
+
 # Pages of one snapshot are fetched one after another. On the 2019 pages their spots lie up to
 # 0.45 % apart (the election day, 2019-05-23); the two beyond, 0.54 % on 2019-06-07, were an hour
 # old.
@@ -111,11 +113,13 @@ def _not_finite(name: str) -> RowRule:
 
 def _fractional(name: str) -> RowRule:
     column = pl.col(name)
+    # from 2^53 on a float names no single whole number, and from 2^63 on no Int64 holds it
+    whole = (column == column.round()) & (column.abs() < _FIRST_UNSURE_INTEGER)
     return RowRule(
         "fractional_integer",
-        column.is_finite() & (column != column.round()),
+        column.is_finite() & ~whole,
         name,
-        pl.format("{} was {}, not a whole number", pl.lit(name), name),
+        pl.format("{} was {}, not a whole number below 2^53", pl.lit(name), name),
     )
 
 
@@ -282,11 +286,23 @@ def set_aside_outside_session(sieve: Sieve, in_session: pl.Expr) -> None:
     )
 
 
-def set_aside_superseded(sieve: Sieve) -> None:
-    """Of several snapshots of an expiry in one minute the last stands; earlier ones leave."""
+def set_aside_superseded(sieve: Sieve, dialect: Dialect, key: list[str]) -> None:
+    """Of several snapshots in one minute the last stands; earlier ones leave.
+
+    Pages replace each other whole. Rows that were timed one by one replace only rows of their
+    own key: a quote of 09:15:02 says nothing about another contract's of 09:15:01.
+
+    Args:
+        sieve: Rows with ``minute`` and ``seen_at``.
+        dialect: Their dialect.
+        key: Key of a row, with the minute.
+    """
+    slot = ["minute", "expiry_date"] if dialect.whole_pages else key
     order = [name for name in ("seen_at", "fetched") if name in sieve.rows.columns]
     for name in order:
-        last = pl.col(name).max().over("minute", "expiry_date")
+        if sieve.rows.select((pl.col(name) == pl.col(name).max().over("minute")).all()).item():
+            continue  # one instant a minute, the usual case: no need to look at every key
+        last = pl.col(name).max().over(slot)
         sieve.apply(
             [
                 RowRule(

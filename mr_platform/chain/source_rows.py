@@ -13,7 +13,12 @@ from functools import cached_property
 import polars as pl
 
 from mr_platform.chain.dialects import DIALECTS
-from mr_platform.chain.dialects.dialect import Dialect, detect_dialect, parse_fields
+from mr_platform.chain.dialects.dialect import (
+    Dialect,
+    detect_dialect,
+    parse_fields,
+    refuse_types,
+)
 from mr_platform.errors import InputFileError
 from mr_platform.gateways.raw_files import ROW, RawFile
 from mr_platform.trading_calendar import (
@@ -103,6 +108,7 @@ def read_source(source: RawFile, names: Collection[str] | None = None) -> Source
     header = source.header
     dialect, extra = detect_dialect(header.columns, DIALECTS, source.relative)
     facts = dialect.facts_of_name(source.relative)
+    refuse_types(header.types, dialect, source.relative)
     wanted = None if names is None else _ALWAYS_READ | set(names)
     rows = source.read(dialect.read_types(header.columns, wanted), dialect.null_values)
     if rows.height == 0:
@@ -111,7 +117,8 @@ def read_source(source: RawFile, names: Collection[str] | None = None) -> Source
             place=source.relative,
             next_step="Ask the source to send it again",
         )
-    parsed = parse_fields(rows.frame, dialect)
+    typed_csv = header.format == "csv" and rows.typed
+    parsed = parse_fields(rows.frame, dialect, clean_text=not typed_csv)
     frame = _with_facts(parsed.frame, dialect, facts, source.relative)
     frame = dialect.finish(frame)
     _refuse_foreign_dates(rows.frame, frame, dialect, source.relative)

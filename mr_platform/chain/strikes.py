@@ -132,10 +132,15 @@ def rank_from_call_label(label: str | pl.Expr) -> pl.Expr:
     )
 
 
+def mirrored_label(label: str | pl.Expr) -> pl.Expr:
+    """Label of the other leg of a row: ATM for ATM, OTMn for ITMn; null for any other text."""
+    # a call's ITM lies where a put's OTM does, so one leg's label is read as the other's rank
+    return put_label(rank_from_call_label(label))
+
+
 def labels_mirror(call: str | pl.Expr, put: str | pl.Expr) -> pl.Expr:
     """Whether a row's two labels fit: both ATM, or call ITMn with put OTMn, or the reverse."""
-    rank = rank_from_call_label(call)
-    return (_expr(put) == put_label(rank)).fill_null(value=False)
+    return (_expr(put) == mirrored_label(call)).fill_null(value=False)
 
 
 def modal_step(frame: pl.DataFrame, *, rank: str = "strike_rank") -> pl.DataFrame:

@@ -23,6 +23,7 @@ _MIXED_LOW, _MIXED_HIGH = 0.05, 0.95
 _ENOUGH_VALUES = 20
 _ENOUGH_CHANGES = 10
 _NANOSECONDS_A_MINUTE = 60_000_000_000
+_NANOSECONDS_A_DAY = 24 * 60 * _NANOSECONDS_A_MINUTE
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ def convert_units(rows: pl.DataFrame, dialect: Dialect, units: Units, lot: int) 
         if units.volume_unit == "lots":
             changes.append(_whole_lots(f"{side}volume", lot))
     if units.bar_label == "end":
-        changes.append(
-            (pl.col("time").cast(pl.Int64) - _NANOSECONDS_A_MINUTE).cast(pl.Time).alias("time")
-        )
+        # a stray label of 00:00 becomes 23:59, outside the session like itself
+        earlier = (pl.col("time").cast(pl.Int64) - _NANOSECONDS_A_MINUTE) % _NANOSECONDS_A_DAY
+        changes.append(earlier.cast(pl.Time).alias("time"))
     return rows.with_columns(changes)
 
 
@@ -182,7 +183,9 @@ def _volume_kind(rows: pl.DataFrame, sides: tuple[str, ...]) -> tuple[str, str |
         if changes == 0:
             return "none", None
         return ("bar" if falls > 0.02 * changes else "cumulative"), None
-    share = float((busy["falls"] <= 0.02 * busy["changes"]).mean() or 0)  # type: ignore[arg-type]
+    # a feed that starts anew resets every total once, whatever the cadence
+    allowed = (0.02 * busy["changes"]).clip(lower_bound=1)
+    share = float((busy["falls"] <= allowed).mean() or 0)  # type: ignore[arg-type]
     kind = "cumulative" if share >= 0.5 else "bar"
     if 0.1 < share < 0.9:
         return kind, f"volume: {share:.0%} of the contracts are cumulative, the others per bar"

@@ -6,6 +6,7 @@ Not here: runs (``orchestration/materialization.py``).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,10 @@ from typing import TYPE_CHECKING
 from mr_platform.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from mr_platform.config.settings import Settings
     from mr_platform.gateways.lakehouse import Lakehouse
-    from mr_platform.gateways.landing import LandingCatalogue, LandingZone
+    from mr_platform.gateways.landing import FaultyFile, LandingCatalogue, LandingZone
+    from mr_platform.orchestration.home_instance import DagsterInstance, Definitions
     from mr_platform.trading_calendar import PartitionKey
 
 INGESTED_ASSETS = ("landed_files", "option_chain", "quarantined_rows", "load_audit")
@@ -31,8 +31,8 @@ class Graph:
     """One home, opened."""
 
     settings: Settings
-    definitions: dg.Definitions
-    instance: dg.DagsterInstance
+    definitions: Definitions
+    instance: DagsterInstance
     zone: LandingZone
     catalogue: LandingCatalogue
 
@@ -52,6 +52,20 @@ class Graph:
     def fingerprints(self) -> dict[PartitionKey, str]:
         """Fingerprint of the landed files of each partition that has any."""
         return {key: inputs.fingerprint for key, inputs in self.catalogue.partitions().items()}
+
+    def faulty_files(self) -> list[FaultyFile]:
+        """Landed files that cannot be used, and those that hold rows of days to come."""
+        from mr_platform.gateways.landing import FaultyFile
+        from mr_platform.orchestration.ingestion import days_to_come
+        from mr_platform.orchestration.partitions import split_by_opening
+
+        _, to_come = split_by_opening(self.catalogue.partitions())
+        now = dt.datetime.now(dt.UTC)
+        early = days_to_come(self.catalogue, to_come)
+        return [
+            *self.catalogue.faulty_files(),
+            *(FaultyFile(name, fault, now) for name, fault in early.items()),
+        ]
 
 
 @contextmanager

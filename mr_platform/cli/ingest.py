@@ -153,7 +153,7 @@ def _placed(graph: Graph, paths: Iterable[Path]) -> list[FileOutcome]:
 
 
 def _tell_faults(graph: Graph, files: Sequence[FileOutcome]) -> None:
-    faults = {faulty.relative: faulty.fault for faulty in graph.catalogue.faulty_files()}
+    faults = {faulty.relative: faulty.fault for faulty in graph.faulty_files()}
     for file in files:
         if file.file in faults:
             file.status = "unusable"

@@ -84,7 +84,8 @@ def materialize(
         outcomes = run_with_progress(terminal, graph, plan)
     document = {**_plan_document(plan), **outcome_document(outcomes)}
     terminal.result(document, _outcome_text(plan, outcomes))
-    if any(outcome.faults for outcome in outcomes) or (plan.without_input and not plan.to_make):
+    stopped = any(outcome.faults for outcome in outcomes) or plan.to_come
+    if stopped or (plan.without_input and not plan.to_make):
         terminal.fail()
 
 
@@ -154,6 +155,7 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
         "to_make": [str(key) for key in plan.to_make],
         "current": [str(key) for key in plan.current],
         "without_input": [str(key) for key in plan.without_input],
+        "to_come": [str(key) for key in plan.to_come],
         "runs_planned": len(plan.batches),
         "expected_seconds": round(plan.expected_seconds, 1),
         "seconds_a_partition": round(plan.timing.seconds, 3),
@@ -187,8 +189,17 @@ def _plan_text(plan: Plan) -> str:
         lines += ["", table(["run", "from", "to", "partitions"], rows, right=(0, 3))]
     if plan.without_input:
         lines += ["", f"no landed file: {listing(plan.without_input, 12)}"]
+    if plan.to_come:
+        lines += ["", _to_come(plan)]
     lines += ["", "dry run: nothing was made"]
     return "\n".join(lines)
+
+
+def _to_come(plan: Plan) -> str:
+    return (
+        f"error: {listing(plan.to_come)}: a day to come. Check the dates of its files "
+        "(`mr status` names them)"
+    )
 
 
 def _outcome_text(plan: Plan, outcomes: Sequence[BatchOutcome]) -> str:
@@ -196,6 +207,8 @@ def _outcome_text(plan: Plan, outcomes: Sequence[BatchOutcome]) -> str:
     failed = sum(len(outcome.faults) for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
     lines = fault_lines(outcomes)
+    if plan.to_come:
+        lines.append(_to_come(plan))
     if plan.without_input:
         lines.append(
             f"no landed file for {len(plan.without_input):,} partitions: "

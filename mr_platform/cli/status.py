@@ -37,6 +37,7 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         materializable_assets,
         read_asset_status,
     )
+    from mr_platform.orchestration.partitions import split_by_opening
 
     with open_graph(terminal) as graph:
         known = materializable_assets(graph.definitions)
@@ -44,12 +45,13 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
             require_assets(graph.definitions, assets)
         chosen = [name for name in known if not assets or name in assets]
         graph.refresh()
-        fingerprints = {str(key): value for key, value in graph.fingerprints().items()}
+        landed = graph.fingerprints()
+        fingerprints = {str(key): landed[key] for key in split_by_opening(landed)[0]}
         found = [
             read_asset_status(graph.definitions, graph.instance, name, fingerprints)
             for name in chosen
         ]
-        faulty = list(graph.catalogue.faulty_files())
+        faulty = graph.faulty_files()
     document = {
         "home": str(terminal.settings.home),
         "partitions_with_input": len(fingerprints),
@@ -64,16 +66,20 @@ def _text(home: str, found: Sequence[AssetStatus], faulty: Sequence[FaultyFile])
     checks = _checks(found)
     if checks:
         parts.append(checks)
-    parts += [*_stale(found), *(text for asset in found if (text := _failed(asset)))]
+    parts += [*_stale(found), *_failed(found)]
     if faulty:
         lines = [f"  {file.fault}  (seen {cell(file.seen_at)})" for file in faulty[:_SHOWN]]
         parts.append(_cut([f"faulty files in landing: {len(faulty):,}", *lines], len(faulty)))
-    waiting = {key for asset in found for key in asset.missing}
+    # what was refused is not waiting: made again from the same files it fails again
+    waiting = {key for asset in found for key in asset.missing if key not in asset.failed}
+    checked = max(found, key=lambda asset: len(asset.checks)).asset
     stale = [asset.asset for asset in found if asset.stale]
     if waiting:
-        parts.append(f"next: mr materialize {found[-1].asset}   ({len(waiting):,} are waiting)")
+        parts.append(f"next: mr materialize {checked}   ({len(waiting):,} are waiting)")
     elif stale:
         parts.append(f"next: mr materialize {','.join(stale)} --stale")
+    elif any(asset.failed for asset in found):
+        parts.append(f"next: mend what failed, then mr materialize {checked}")
     return "\n\n".join(parts)
 
 
@@ -116,16 +122,26 @@ def _stale(found: Sequence[AssetStatus]) -> list[str]:
     return parts
 
 
-def _failed(asset: AssetStatus) -> str:
-    told = {
-        key: sentence for counts in asset.checks.values() for key, sentence in counts.failed.items()
-    }
-    keys = sorted({*asset.failed, *told})
-    if not keys:
-        return ""
-    lines = [f"failed partitions of {asset.asset}:"]
-    lines += [f"  {key}  {told.get(key, 'the run failed')}" for key in keys[:_SHOWN]]
-    return _cut(lines, len(keys))
+def _failed(found: Sequence[AssetStatus]) -> list[str]:
+    """Failed partitions with the reason; assets made together fail together, and are told once."""
+    reasons: dict[str, str] = {}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for asset in found:
+        refused = {
+            key: text for counts in asset.checks.values() for key, text in counts.failed.items()
+        }
+        reasons |= refused
+        if keys := tuple(sorted({*asset.failed, *refused})):
+            groups.setdefault(keys, []).append(asset.asset)
+    parts = []
+    for keys, names in groups.items():
+        lines = [f"failed partitions of {', '.join(names)}:"]
+        lines += [
+            f"  {key}  {reasons.get(key, 'the run failed')}".replace(f"{key}: ", "")
+            for key in keys[:_SHOWN]
+        ]
+        parts.append(_cut(lines, len(keys)))
+    return parts
 
 
 def _cut(lines: list[str], total: int) -> str:

@@ -73,7 +73,10 @@ def history(terminal: Terminal, name: str, limit: int) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_terminal
 def restore(terminal: Terminal, name: str, version: int, yes: bool) -> None:
-    """Make an earlier version the newest one; a commit of its own, so it can be undone."""
+    """Make an earlier version the newest one; a commit of its own, so it can be undone.
+
+    Only this table goes back: `mr status` and the UI tell what runs made, not what a table holds.
+    """
     lakehouse = _lakehouse(terminal)
     newest = lakehouse.version(name)
     if not yes:
@@ -83,7 +86,9 @@ def restore(terminal: Terminal, name: str, version: int, yes: bool) -> None:
     _tell(
         terminal,
         {"table": name, "was_version": newest, **dataclasses.asdict(report)},
-        f"{name} is again as it was in version {version}; undo: mr table restore {name} {newest}",
+        f"{name} is again as it was in version {version}; undo: mr table restore {name} {newest}\n"
+        "runs and checks are as before: `mr status` still tells the latest runs, and "
+        "`mr materialize … --force` makes partitions anew",
     )
 
 

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from mr_platform.config.settings import ParquetSettings
-from mr_platform.errors import TableConflictError, TableError
+from mr_platform.errors import PlatformError, TableConflictError, TableError
 from mr_platform.gateways import partition_files, partition_frames, table_maintenance
 from mr_platform.gateways.open_tables import OpenTables, delta_faults
 from mr_platform.gateways.partition_files import PARTITION_COLUMNS, PartitionFile
@@ -240,7 +240,7 @@ class Lakehouse:
                 table, lambda: self._commit(table, frame, written, keys, info)
             )
         except BaseException:
-            partition_files.discard(uri, [file.path for file in written])
+            self._discard_uncommitted(table, written)
             raise
         return CommitReport(
             table=table,
@@ -363,7 +363,11 @@ class Lakehouse:
         with self._lock:
             opened = self._tables.newest(table)
             partition_frames.require_same_schema(table, frame.schema, schema_of(opened))
-            replaced = of_keys(files_of(opened), keys)
+            held = files_of(opened)
+            if written and _names_any(held, written):
+                # The entry was taken, and what the library does after it (a checkpoint) failed.
+                return int(opened.version()), 0
+            replaced = of_keys(held, keys)
             now = time.time_ns() // 1_000_000
             actions: list[Any] = [
                 AddAction(
@@ -398,6 +402,22 @@ class Lakehouse:
                 ),
             )
             return version + 1, replaced.height
+
+    def _discard_uncommitted(self, table: str, written: Sequence[PartitionFile]) -> None:
+        """Remove files of a run that failed, unless its log entry was taken all the same.
+
+        A signal that arrives while the entry is written, or a disk that fills up after it, fails
+        the call although the newest version names the files. What can't be asked stays, for vacuum.
+        """
+        if not written:
+            return
+        unanswered: tuple[type[Exception], ...] = (PlatformError, OSError, *delta_faults())
+        try:
+            committed = _names_any(self._files(table), written)
+        except unanswered:
+            return
+        if not committed:
+            partition_files.discard(self.uri(table), [file.path for file in written])
 
     def _with_retries(self, table: str, attempt: Callable[[], Result]) -> tuple[Result, int]:
         """Result of an attempt and how many it took; only lost races are tried again."""
@@ -440,6 +460,11 @@ class Lakehouse:
             for path, rows in files.select("path", "rows").rows()
         ]
         return files.with_columns(rows=pl.Series(counts, dtype=pl.Int64))
+
+
+def _names_any(files: pl.DataFrame, written: Sequence[PartitionFile]) -> bool:
+    """Whether a version names a file just written (one entry adds all of them or none)."""
+    return bool(files["path"].is_in([file.path for file in written]).any())
 
 
 def _checked_info(table: str, info: Mapping[str, str] | None) -> dict[str, str]:

@@ -94,7 +94,7 @@ class LogNotifier:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # One write of one line in append mode: lines of several processes don't mix.
             with self.path.open("ab", buffering=0) as out:
-                out.write(line.encode())
+                out.write(_bytes(line))
         except OSError as failed:
             _LOG.error("notification could not be written to %s: %s", self.path, failed)
             return [Delivery(str(self.path), False, str(failed))]
@@ -135,7 +135,7 @@ class WebhookNotifier:
         """Post, trying again while the fault may pass."""
         document = _document(notification)
         document["text"] = f"[{notification.severity}] {notification.title}\n{notification.body}"
-        body = json.dumps(document, ensure_ascii=False).encode()
+        body = _bytes(json.dumps(document, ensure_ascii=False))
         detail = ""
         for number in range(1, self._attempts + 1):
             fault, passing = self._post(body)
@@ -203,3 +203,8 @@ def _document(notification: Notification) -> dict[str, object]:
         **asdict(notification),
         "context": dict(notification.context),
     }
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; what it cannot hold (half a file name in another encoding) as a JSON escape."""
+    return text.encode("utf-8", "backslashreplace")

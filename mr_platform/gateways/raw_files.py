@@ -341,7 +341,7 @@ class RawFile:
                     column_types=dict.fromkeys(self._original_names(data), pa.string()),
                     null_values=["", *null_values],
                     strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
+                    quoted_strings_can_be_null=True,  # writers that quote all quote "" and "-"
                 ),
             )
         except pa.ArrowInvalid as damaged:
@@ -381,17 +381,21 @@ class RawFile:
             raise self._fault(
                 f"has nested columns: {', '.join(nested)}", "Flatten them to one value a cell"
             )
-        return RawHeader("parquet", tuple(name.strip() for name in schema), dict(schema))
+        names = [name.strip() for name in schema]
+        return RawHeader("parquet", tuple(names), dict(zip(names, schema.values(), strict=True)))
 
     def _read_parquet(self, names: Sequence[str]) -> RawRows:
         try:
-            frame = pl.read_parquet(
-                # a landing path may hold "symbol=NIFTY" or brackets: neither is a pattern here
-                self.path,
-                columns=list(names),
-                hive_partitioning=False,
-                glob=False,
-            ).with_row_index(ROW, offset=1)
+            # a landing path may hold "symbol=NIFTY" or brackets: neither is a pattern here
+            scan = pl.scan_parquet(self.path, hive_partitioning=False, glob=False)
+            frame = (
+                scan.rename(str.strip)
+                .select(names)
+                # text by another name: some writers leave out that their bytes are UTF-8
+                .with_columns(pl.col(pl.Categorical, pl.Enum, pl.Binary).cast(pl.String))
+                .collect()
+                .with_row_index(ROW, offset=1)
+            )
         except (pl.exceptions.PolarsError, OSError) as damaged:
             raise self._fault(
                 f"is a damaged Parquet file ({str(damaged).splitlines()[0]})",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -21,10 +21,15 @@ from mr_platform.gateways.landing import (
 from mr_platform.gateways.notifications import Notification, Notifier
 from mr_platform.orchestration import landing_watch, overdue
 from mr_platform.orchestration.assets.option_chain import GROUP
-from mr_platform.orchestration.ingestion import OPTION_CHAIN, refresh_catalogue, refresh_settled
+from mr_platform.orchestration.ingestion import (
+    OPTION_CHAIN,
+    days_to_come,
+    refresh_catalogue,
+    refresh_settled,
+)
 from mr_platform.orchestration.landing_watch import WatchMemory
 from mr_platform.orchestration.materialization_events import latest_fingerprints
-from mr_platform.orchestration.partitions import dagster_key
+from mr_platform.orchestration.partitions import dagster_key, split_by_opening
 from mr_platform.orchestration.resources import SettingsResource
 from mr_platform.trading_calendar import (
     CALENDAR_LAST,
@@ -38,6 +43,9 @@ from mr_platform.trading_calendar import (
 LANDING_INTERVAL_SECONDS = 10
 OVERDUE_INTERVAL_SECONDS = 600
 FAILURE_INTERVAL_SECONDS = 15
+
+MAX_TOLD_LINES = 20
+"""Files or partitions that one notification names."""
 
 AFTER_CLOSE = "15 16 * * *"
 
@@ -84,10 +92,15 @@ def landing_sensor(
     report = refresh_catalogue(
         catalogue, only=settled_names, budget_s=limits.sensor_inspect_budget_seconds
     )
-    memory = _tell_faulty(memory, catalogue, notifier, moving)
-    wanted = landing_watch.new_inputs(
-        {key: inputs.fingerprint for key, inputs in catalogue.partitions().items()}, memory
-    )
+    inputs = {key: found.fingerprint for key, found in catalogue.partitions().items()}
+    exist, to_come = split_by_opening(inputs)
+    faults = {
+        file.relative: file.fault
+        for file in catalogue.faulty_files()
+        if file.relative not in moving  # a file still being written is not judged
+    }
+    memory = _tell_faulty(memory, {**days_to_come(catalogue, to_come), **faults}, notifier)
+    wanted = landing_watch.new_inputs({key: inputs[key] for key in exist}, memory)
     requests, memory = _requests(context.instance, wanted, memory)
     memory = WatchMemory(memory.requested, moving, memory.told)
     waiting = f"{len(report.remaining)} wait for a later look"
@@ -174,14 +187,19 @@ def overdue_data_notifications(
     late = [
         key for key in due if str(dagster_key(key)) not in stored and str(key) not in memory.told
     ]
-    for key in late:
+    if late:  # in one notification, for the reason told in _tell_faulty
         notifier.notify(
             Notification(
                 severity="warning",
-                title=f"overdue: {key}",
-                body=f"No option chain of {key.symbol} for {key.date} "
-                f"{limits.overdue_after_hours:g} hours after the close. Land its files.",
-                context={"partition": str(key), "asset": OPTION_CHAIN},
+                title=f"overdue: {late[0]}" if len(late) == 1 else f"{len(late)} overdue",
+                body=_listed(
+                    [
+                        f"No option chain of {key.symbol} for {key.date} "
+                        f"{limits.overdue_after_hours:g} hours after the close. Land its files."
+                        for key in late
+                    ]
+                ),
+                context={"partitions": _listed([str(key) for key in late]), "asset": OPTION_CHAIN},
             )
         )
     return dg.SensorResult(
@@ -222,26 +240,31 @@ def _requests(
     return requests, landing_watch.remember_requested(memory, asked)
 
 
-def _tell_faulty(
-    memory: WatchMemory,
-    catalogue: LandingCatalogue,
-    notifier: Notifier,
-    moving: Mapping[str, object],
-) -> WatchMemory:
-    """Tell each fault of a landed file once; a file still being written is not judged."""
-    faulty = [file for file in catalogue.faulty_files() if file.relative not in moving]
-    digests = {landing_watch.fault_digest(file.relative, file.fault): file for file in faulty}
-    for digest, file in digests.items():
-        if digest not in memory.told:
-            notifier.notify(
-                Notification(
-                    severity="warning",
-                    title=f"landed file cannot be used: {file.relative}",
-                    body=file.fault,
-                    context={"file": file.relative},
-                )
+def _tell_faulty(memory: WatchMemory, faults: Mapping[str, str], notifier: Notifier) -> WatchMemory:
+    """Tell each fault of a landed file once, all that are new in one notification.
+
+    One for each file would flood people, and an address that does not answer would hold the tick
+    until Dagster cuts it off, before its cursor is stored: for ever.
+    """
+    digests = {landing_watch.fault_digest(file, fault): file for file, fault in faults.items()}
+    new = sorted({file for digest, file in digests.items() if digest not in memory.told})
+    if new:
+        many = f"{len(new):,} landed files cannot be used"
+        notifier.notify(
+            Notification(
+                severity="warning",
+                title=many if len(new) > 1 else f"landed file cannot be used: {new[0]}",
+                body=_listed([faults[file] for file in new]),
+                context={"files": _listed(new)},
             )
+        )
     return landing_watch.remember_told(memory, digests)
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = len(lines) - MAX_TOLD_LINES
+    shown = list(lines[:MAX_TOLD_LINES])
+    return "\n".join([*shown, f"and {more:,} more; `mr status` lists them"] if more > 0 else shown)
 
 
 def _causes(events: Iterable[dg.DagsterEvent]) -> Iterable[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -22,12 +23,16 @@ from mr_platform.errors import SettingsError
 
 INSTANCE_FILE = "dagster.yaml"
 
+# by these names the command line speaks of Dagster's types without importing dagster
+DagsterInstance: TypeAlias = dg.DagsterInstance
+Definitions: TypeAlias = dg.Definitions
+
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the home's Dagster folder, with the project's dagster.yaml in it.
 
-    The file is copied anew each time, so that an upgraded project upgrades every home; a home's
-    own limits belong into the settings, not into this copy.
+    The file is written anew each time, so that an upgraded project upgrades every home; how many
+    runs go at once is taken from the settings, whose profiles differ in it.
 
     Returns:
         The folder, which ``DAGSTER_HOME`` of this process and its children then names.
@@ -37,11 +42,11 @@ def prepare_dagster_home(settings: Settings) -> Path:
     """
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
-    source = _declared_instance_file()
+    text = _instance_text(settings)
     target = folder / INSTANCE_FILE
-    if not target.exists() or target.read_bytes() != source.read_bytes():
+    if not target.exists() or target.read_text("utf-8") != text:
         partial = target.with_suffix(".part")
-        shutil.copyfile(source, partial)
+        partial.write_text(text, "utf-8")
         partial.replace(target)
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
@@ -54,6 +59,13 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         yield instance
+
+
+def _instance_text(settings: Settings) -> str:
+    """The project's dagster.yaml with the limits of the settings."""
+    text = _declared_instance_file().read_text("utf-8")
+    limit = settings.orchestration.max_concurrent_runs
+    return re.sub(r"(max_concurrent_runs|default_limit): \d+", rf"\g<1>: {limit}", text)
 
 
 def _declared_instance_file() -> Path:

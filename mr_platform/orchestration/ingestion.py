@@ -125,6 +125,27 @@ def refresh_settled(catalogue: LandingCatalogue, settings: Settings) -> RefreshR
     return refresh_catalogue(catalogue, only={file.relative for file in settled})
 
 
+def days_to_come(catalogue: LandingCatalogue, keys: Collection[PartitionKey]) -> dict[str, str]:
+    """Fault of each landed file that holds rows of days to come.
+
+    Args:
+        catalogue: Knows which landed files hold which partition.
+        keys: Partitions of days to come.
+
+    Returns:
+        The fault by relative path; the file's other days are of use.
+    """
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        for file in catalogue.files_for(key):
+            found.setdefault(file.relative, []).append(str(key.date))
+    return {
+        name: f"{name}: holds rows of {', '.join(dict.fromkeys(days))}, a day to come. "
+        "Check its dates; these rows wait until then"
+        for name, days in found.items()
+    }
+
+
 def ingest_and_store(
     keys: Sequence[PartitionKey],
     *,

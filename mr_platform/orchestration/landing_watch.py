@@ -38,15 +38,24 @@ class WatchMemory:
 
     @classmethod
     def parse(cls, cursor: str | None) -> WatchMemory:
-        """Read a cursor; without one nothing is remembered."""
+        """Read a cursor; without one nothing is remembered, nor with one that cannot be read.
+
+        A person can write any text into a sensor's cursor, and an unreadable one would fail
+        every tick from then on.
+        """
         if not cursor:
             return cls()
-        document = json.loads(cursor)
-        return cls(
-            requested=document["requested"],
-            moving={name: (size, changed) for name, (size, changed) in document["moving"].items()},
-            told=frozenset(document["told"]),
-        )
+        try:
+            document = json.loads(cursor)
+            return cls(
+                requested={key: str(last) for key, last in document["requested"].items()},
+                moving={
+                    name: (size, changed) for name, (size, changed) in document["moving"].items()
+                },
+                told=frozenset(document["told"]),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()  # what runs stored and their run keys keep old input from running again
 
     def text(self) -> str:
         """The cursor to store."""

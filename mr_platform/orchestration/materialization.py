@@ -26,7 +26,7 @@ from mr_platform.orchestration.partition_status import (
     recorded_partitions,
     stale_partitions,
 )
-from mr_platform.orchestration.partitions import batches, parse_keys, range_tags
+from mr_platform.orchestration.partitions import batches, parse_keys, range_tags, split_by_opening
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
 
 LAUNCHED_BY_TAG = "mr/launched_by"
@@ -64,6 +64,7 @@ class Plan:
         to_make: Partitions to make.
         current: Partitions asked for that are already made from today's definition and files.
         without_input: Partitions asked for that no landed file feeds.
+        to_come: Partitions asked for of days to come, which files feed nevertheless.
         batches: ``to_make`` cut into runs.
         timing: What a partition is expected to take.
     """
@@ -72,6 +73,7 @@ class Plan:
     to_make: tuple[PartitionKey, ...]
     current: tuple[PartitionKey, ...]
     without_input: tuple[PartitionKey, ...]
+    to_come: tuple[PartitionKey, ...]
     batches: tuple[tuple[PartitionKey, ...], ...]
     timing: RunTiming
 
@@ -141,7 +143,7 @@ def plan_materialization(
     """
     graph = definitions.resolve_asset_graph()
     wanted = sorted(fingerprints if asked is None else asked)
-    fed = [key for key in wanted if key in fingerprints]
+    fed, to_come = split_by_opening(key for key in wanted if key in fingerprints)
     by_text = {str(key): fingerprint for key, fingerprint in fingerprints.items()}
     incomplete: set[str] = set()
     stale: set[str] = set()
@@ -162,6 +164,7 @@ def plan_materialization(
             if key not in chosen and str(key) not in stale and str(key) not in incomplete
         ),
         without_input=tuple(key for key in wanted if key not in fingerprints),
+        to_come=tuple(to_come),
         batches=tuple(tuple(batch) for batch in batches(to_make, limit)),
         timing=run_timing(instance, assets),
     )

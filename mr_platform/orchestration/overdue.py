@@ -38,11 +38,17 @@ class OverdueMemory:
 
     @classmethod
     def parse(cls, cursor: str | None, now: dt.datetime) -> OverdueMemory:
-        """Read a cursor; without one the memory starts now."""
+        """Read a cursor; without one that can be read the memory starts now."""
         if not cursor:
             return cls(now)
-        document = json.loads(cursor)
-        return cls(dt.datetime.fromisoformat(document["since"]), frozenset(document["told"]))
+        try:
+            document = json.loads(cursor)
+            since = dt.datetime.fromisoformat(document["since"])
+            if since.tzinfo is None:
+                return cls(now)
+            return cls(since, frozenset(document["told"]))
+        except (ValueError, TypeError, KeyError):
+            return cls(now)
 
     def text(self) -> str:
         """The cursor to store."""

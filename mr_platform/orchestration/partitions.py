@@ -27,6 +27,9 @@ MAX_PARTITIONS_PER_RUN = 20
 """Partitions of one range run: a failed batch repeats 20 days, and 20 days fit in 3.7 GB."""
 
 
+DISTANT_PAST = dt.date.min.isoformat()
+
+
 def _closed_days(first: dt.date, last: dt.date) -> list[dt.date]:
     """Every date of the span without a session; weekend sessions are left in."""
     open_days = set(trading_days(first, last))
@@ -55,6 +58,20 @@ PARTITIONS = dg.MultiPartitionsDefinition(
 def dagster_key(key: PartitionKey) -> dg.MultiPartitionKey:
     """Dagster's key of a partition, ``2025-08-29|NIFTY``."""
     return dg.MultiPartitionKey({DATE: key.date.isoformat(), SYMBOL: key.symbol})
+
+
+def split_by_opening(
+    keys: Iterable[PartitionKey],
+) -> tuple[list[PartitionKey], list[PartitionKey]]:
+    """Partitions that exist by now, and those of days to come, each ascending.
+
+    Dagster knows no partition of a day to come: a request for one would fail the whole tick of a
+    sensor, and one run outside the daemon would leave rows that no page shows.
+    """
+    last = dt.date.fromisoformat(TRADING_DATES.get_last_partition_key() or DISTANT_PAST)
+    ascending = sorted(keys)
+    exist = [key for key in ascending if key.date <= last]
+    return exist, ascending[len(exist) :]
 
 
 def parse_keys(texts: Iterable[str]) -> list[PartitionKey]:

@@ -167,11 +167,12 @@ def _facts(frame: pl.DataFrame) -> list[pl.Expr]:
     ]
     minute = pl.col("ts_minute").dt.epoch("ms") // 60_000
     of_day = (minute + _IST_OFFSET_MINUTES) % _MINUTES_PER_DAY
-    # whole number that names (minute, expiry, strike): 26 bits of hundredths, 16 of days, and
-    # minutes counted from the frame's first; cheaper to count than a struct of three columns
+    # whole number that names (minute, expiry, strike): 26 bits of hundredths, 22 of days (up to
+    # 9999-12-31), and minutes counted from the frame's first; cheaper to count than a struct of
+    # three columns
     strike = (pl.col("strike") * 100).round().cast(pl.Int64)
     expiry = pl.col("expiry_date").cast(pl.Int32).cast(pl.Int64)
-    key = ((minute - minute.min()) * 65_536 + expiry) * 67_108_864 + strike
+    key = ((minute - minute.min()) * 4_194_304 + expiry) * 67_108_864 + strike
     first = (pl.col("symbol") == pl.col("symbol").first()).cast(pl.Int64)
     minute_key = (minute - minute.min()) * 2 + first
     spot = (pl.col("spot") * 100).round().cast(pl.Int64)

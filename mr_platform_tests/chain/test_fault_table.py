@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -121,14 +122,26 @@ class Table:
         return Lakehouse(settings.lakehouse_root, settings.parquet)
 
 
-def _day(base: SimulatedDay, weeks: int) -> SimulatedDay:
-    """The base day some weeks later: the same rows, every date moved."""
-    shift = dt.timedelta(weeks=weeks)
+def _day(base: SimulatedDay, weeks: int, days: int) -> SimulatedDay:
+    """The base day later: the same rows, days moved within the week, expiries by whole weeks."""
+    later = dt.timedelta(weeks=weeks)
     return dataclasses.replace(
         base,
-        key=PartitionKey(base.key.date + shift, base.key.symbol),
-        chain=base.chain.with_columns(pl.col("trade_date", "expiry_date") + shift),
+        key=PartitionKey(base.key.date + later + dt.timedelta(days=days), base.key.symbol),
+        chain=base.chain.with_columns(
+            pl.col("trade_date") + later + dt.timedelta(days=days),
+            pl.col("expiry_date") + later,
+            pl.col("dte") - days,
+        ),
     )
+
+
+def _days(base: SimulatedDay) -> Iterator[SimulatedDay]:
+    """Mondays to Wednesdays of whole weeks: neighbours share a run, so that one is not each."""
+    for weeks in range(80):
+        week = [_day(base, weeks, days) for days in range(3)]
+        if all(is_trading_day(day.key.date) for day in week):
+            yield from week
 
 
 def _small(day: SimulatedDay) -> SimulatedDay:
@@ -149,12 +162,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     folder = tmp_path_factory.mktemp("faults")
     market = load_settings(folder).market
     base = _small(simulate_day(DaySpec("NIFTY", dt.date(2022, 10, 3), SEED, market)))
-    weeks = (
-        number for number in range(80) if is_trading_day(base.key.date + dt.timedelta(weeks=number))
-    )
+    days = _days(base)
     paths, rows, keys = {}, {}, {}
     for kind in (GOOD, *FAULTS):
-        day = _day(base, next(weeks))
+        day = next(days)
         can = FAULTS[kind].applies_to if kind != GOOD else {DIALECTS[0]}
         dialect = next(name for name in DIALECTS if name in can)
         named = [] if kind == GOOD else [kind]

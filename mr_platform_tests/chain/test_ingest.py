@@ -291,7 +291,10 @@ def test_expiries_swapped_between_two_contracts_are_found_by_their_dte(tmp_path)
         .alias("expiry_date")
     )
 
-    assert ingest(land(swapped, tmp_path)).quarantined_by_reason() == {"dte_mismatch": 40}
+    partition = ingest(land(swapped, tmp_path))
+
+    assert partition.quarantined_by_reason() == {"dte_mismatch": 40}
+    assert not audit_of(partition, "dte_not_monotone")["passed"]
 
 
 def test_a_damaged_file_rejects_its_partition_instead_of_publishing_the_rest(tmp_path):
@@ -323,3 +326,167 @@ def test_later_snapshots_of_a_minute_stand_and_earlier_ones_are_set_aside(tmp_pa
     assert partition.quarantined_by_reason() == {"superseded_snapshot": 22}
     assert partition.chain["ce_close"][0] == pytest.approx(CLEAN["ce_close"][0] + 0.25)
     assert partition.chain.height == CLEAN.height
+
+
+IST_ZONE = "Asia/Kolkata"
+TEXTS = ["index_name", "expiry_bucket", "zone_name", "call_strike_type", "put_strike_type"]
+
+
+def moments(zone: str) -> list[pl.Expr]:
+    """Dates and times as zoned moments, as data frames with a clock store them."""
+    time = pl.col("trade_date").dt.combine(pl.col("trade_time"))
+    days = pl.col("trade_date", "expiry_date").cast(pl.Datetime("us"))
+    return [
+        days.dt.replace_time_zone(IST_ZONE).dt.convert_time_zone(zone),
+        time.dt.replace_time_zone(IST_ZONE).dt.convert_time_zone(zone).alias("trade_time"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        moments("UTC"),
+        moments(IST_ZONE),
+        [pl.col("trade_time").cast(pl.Int64).cast(pl.Duration("ns"))],
+        [pl.col("trade_date", "trade_time", "expiry_date").cast(pl.String).cast(pl.Categorical)],
+        [pl.col(TEXTS).cast(pl.Binary)],
+        [pl.col("strike", "spot").cast(pl.Decimal(18, 4))],
+        [pl.format(" {} ", name).alias(name) for name in TEXTS],
+    ],
+    ids=["utc", "ist", "duration", "categorical", "bytes", "decimal", "blanks"],
+)
+def test_parquet_cells_mean_the_same_in_every_type_that_writers_choose(tmp_path, changes):
+    expected = ingest(land(CLEAN, tmp_path)).chain
+
+    file = land(CLEAN.with_columns(changes), tmp_path, "day.parquet")
+
+    assert inspect_source(file).partitions == {KEY: CLEAN.height}
+    assert ingest(file).chain.equals(expected)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("trade_time", 91500.0, "trade_time (Float64, must hold times of day)"),
+        ("trade_date", dt.time(9, 15), "trade_date (Time, must hold dates)"),
+        ("ce_iv", KEY.date, "ce_iv (Date, must hold numbers)"),
+        ("ce_oi", True, "ce_oi (Boolean, must hold numbers)"),
+        ("expiry_date", 20250902, "expiry_date was '20250902'"),
+    ],
+)
+def test_a_parquet_column_of_a_type_that_cannot_mean_it_is_a_fault_of_the_file(
+    tmp_path, column, value, told
+):
+    file = land(CLEAN.with_columns(pl.lit(value).alias(column)), tmp_path, "day.parquet")
+
+    with pytest.raises(InputFileError) as fault:
+        inspect_source(file)
+
+    assert told in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("ce_oi", 1e19), ("ce_coi", -1e25), ("ce_volume", 1e300), ("future_oi", 9.3e18)],
+)
+def test_a_count_beyond_64_bits_costs_its_row_only(tmp_path, column, value):
+    here = pl.int_range(1, pl.len() + 1) == 3
+    frame = CLEAN.with_columns(pl.when(here).then(pl.lit(value)).otherwise(column).alias(column))
+
+    partition = ingest(land(frame, tmp_path))
+
+    assert partition.rejection is None
+    assert partition.quarantine.select("row_number", "reason", "column").rows() == [
+        (3, "fractional_integer", column)
+    ]
+
+
+def test_quoted_empty_cells_are_missing_values(tmp_path):
+    frame = CLEAN.with_columns(
+        pl.lit(None, pl.String).alias("expiry_bucket"), pl.lit(None, pl.String).alias("ce_symbol")
+    )
+    path = tmp_path / "quoted.csv"
+    frame.write_csv(path, quote_style="always")
+
+    partition = ingest(RawFile(path, "quoted.csv"))
+
+    assert partition.quarantine.is_empty()
+    assert partition.chain["ce_symbol"].null_count() == CLEAN.height
+    # absent in the source, so named by the calendar's rule
+    assert set(partition.chain["expiry_bucket"]) == {"CW", "NW"}
+
+
+def test_a_stray_midnight_label_among_bar_ends_is_outside_the_session(tmp_path):
+    ends = legacy_day(375).with_columns(
+        (pl.col("trade_time").cast(pl.Int64) + 60_000_000_000).cast(pl.Time)
+    )
+    stray = ends.head(1).with_columns(trade_time=pl.lit(dt.time(0, 0)))
+
+    partition = ingest(land(pl.concat([ends, stray]), tmp_path))
+
+    assert partition.files["bar_label"].item() == "end"
+    assert partition.quarantined_by_reason() == {"outside_session": 1}
+    assert partition.chain.height == ends.height
+
+
+@pytest.mark.parametrize("given", ["call_strike_type", "put_strike_type"])
+def test_the_missing_label_of_a_row_mirrors_the_one_the_source_gives(tmp_path, given):
+    other = {"call_strike_type": "put_strike_type", "put_strike_type": "call_strike_type"}[given]
+    # an ATM one step off the labels' own, so that a rank would give another label
+    frame = CLEAN.with_columns(pl.lit(None, pl.String).alias(other), atm_strike=pl.lit(24550.0))
+
+    chain = ingest(land(frame, tmp_path)).chain
+
+    whole = ingest(land(CLEAN, tmp_path)).chain
+    labels = ["call_strike_type", "put_strike_type"]
+    assert chain.select(labels).equals(whole.select(labels))
+
+
+def test_a_file_of_an_unknown_symbol_is_told_with_that_symbol(tmp_path):
+    file = land(CLEAN.with_columns(index_name=pl.lit("nifty")), tmp_path)
+
+    with pytest.raises(InputFileError, match="first is of symbol 'nifty' on 2025-08-29"):
+        inspect_source(file)
+
+
+def test_quotes_timed_one_by_one_do_not_set_each_other_aside(tmp_path):
+    moment = pl.col("trade_date").dt.combine(pl.col("trade_time"))
+    # a collector that asks for one contract a second
+    moment += pl.duration(seconds=pl.int_range(pl.len()).over("trade_time"))
+    quotes = CLEAN.select(
+        moment.dt.strftime("%Y-%m-%d %H:%M:%S").alias("timestamp"),
+        pl.col("index_name").alias("symbol"),
+        pl.col("expiry_date").alias("expiry"),
+        "strike",
+        pl.lit("CE").alias("option_type"),
+        "spot",
+        pl.col("ce_close").alias("ltp"),
+        pl.lit(10).alias("volume"),
+        pl.col("ce_oi").alias("oi"),
+        pl.col("ce_coi").alias("oi_chg"),
+        *[pl.col(f"ce_{name}").alias(name) for name in ("iv", "delta", "gamma", "theta")],
+        *[pl.col(f"ce_{name}").alias(name) for name in ("vega", "rho")],
+    )
+    again = quotes.head(1).with_columns(timestamp=pl.lit("2025-08-29 09:15:59"), ltp=999.0)
+
+    partition = ingest(land(pl.concat([quotes, again]), tmp_path))
+
+    assert partition.quarantine.select("row_number", "reason").rows() == [
+        (1, "superseded_snapshot")
+    ]
+    assert partition.chain.height == CLEAN.height
+    first = partition.chain.filter(pl.col("strike") == quotes["strike"][0]).row(0, named=True)
+    assert first["ce_close"] == 999.0
+
+
+@pytest.mark.parametrize("column", ["spot", "atm_strike", "strike"])
+def test_a_level_beyond_any_index_costs_its_rows_and_not_the_run(tmp_path, column):
+    here = pl.int_range(1, pl.len() + 1) == 1
+    frame = CLEAN.with_columns(pl.when(here).then(1e300).otherwise(column).alias(column))
+
+    partition = ingest(land(frame, tmp_path), run_great_expectations=True)
+
+    assert partition.quarantine.select("row_number", "reason", "column").rows() == [
+        (1, "out_of_range", column)
+    ]
+    assert audit_of(partition, "expectations_failed")["passed"]

@@ -110,6 +110,16 @@ def test_a_running_total_is_cumulative_and_a_mix_of_contracts_is_told():
     assert any("cumulative" in mix for mix in settle(half_running).mixed)
 
 
+def test_a_feed_that_starts_anew_once_still_gives_running_totals():
+    # twenty minutes in all totals begin again: one fall in 39 changes of each contract
+    half = (pl.int_range(pl.len()) // (len(STRIKES) * MINUTES // 2)).alias("half")
+    running = pl.col("ce_volume", "pe_volume").cum_sum()
+    restarted = rows().with_columns(half).with_columns(running.over("strike", "half")).drop("half")
+
+    assert settle(restarted).volume_kind == "cumulative"
+    assert settle(restarted).mixed == ()
+
+
 def test_bars_labelled_by_their_end_are_shifted_and_snapshots_never():
     whole_day = [
         (dt.datetime(2025, 8, 29, 9, 16) + dt.timedelta(minutes=m)).time() for m in range(375)

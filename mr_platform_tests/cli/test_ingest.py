@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mr_platform.trading_calendar import IST, next_trading_day
 from mr_platform_tests.cli.conftest import Run, document
 
 KEYS = ["2023-01-02|NIFTY", "2023-01-09|NIFTY", "2023-01-16|NIFTY"]
@@ -182,3 +184,22 @@ def test_a_named_pipe_is_told_and_not_waited_for(run: Run, tmp_path: Path) -> No
     result = run("ingest", pipe, "--home", tmp_path / "home")
     assert result.exit_code == 1
     assert f"error: {pipe}: no regular file. Land a regular file" in result.stdout
+
+
+def test_a_file_of_a_day_to_come_is_told_and_nothing_is_made_of_it(
+    run: Run, tmp_path: Path, small_days: list[Path]
+) -> None:
+    ahead = next_trading_day(dt.datetime.now(IST).date(), 10)
+    early = tmp_path / "early.csv"
+    early.write_text(small_days[0].read_text().replace("2023-01-02", str(ahead)))
+    result = run("ingest", early, "--home", tmp_path / "home", "--json")
+    assert result.exit_code == 1
+    told = document(result)
+    assert told["made"] == []
+    assert f"holds rows of {ahead}, a day to come" in told["files"][0]["fault"]
+    status = document(run("status", "--home", tmp_path / "home", "--json"))
+    assert [file["relative"] for file in status["faulty_files"]] == ["early.csv"]
+    assert {len(asset["missing"]) for asset in status["assets"]} == {0}
+    result = run("materialize", "option_chain", "--home", tmp_path / "home")
+    assert result.exit_code == 1
+    assert f"error: {ahead}|NIFTY: a day to come" in result.stdout

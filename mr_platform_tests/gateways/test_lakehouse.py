@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 from polars.testing import assert_frame_equal
 
 from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import TableConflictError, TableError
 from mr_platform.gateways import lakehouse as lakehouse_module
 from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.gateways.storage_faults import StorageError
 from mr_platform.trading_calendar import PartitionKey
 from mr_platform_tests.gateways.lakehouse_writers import (
     BANKNIFTY,
@@ -434,3 +437,59 @@ def test_a_writer_that_loses_one_race_replaces_what_the_winner_wrote(
     assert report.attempts == 2
     assert report.files_removed == 1
     assert generations(rival) == {NIFTY: {6}, BANKNIFTY: {1}}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")],
+    ids=["signal", "disk full"],
+)
+def test_a_fault_after_the_log_entry_was_taken_leaves_the_new_version_readable(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    lakehouse.replace_partitions(TABLE, rows_of([NIFTY], generation=1), [NIFTY])
+    _fail_after_the_entry(monkeypatch, fault)
+
+    with pytest.raises((KeyboardInterrupt, StorageError)):
+        lakehouse.replace_partitions(TABLE, rows_of([NIFTY], generation=2), [NIFTY])
+
+    assert generations(lakehouse) == {NIFTY: {2}}
+
+
+def test_an_entry_taken_by_an_attempt_told_as_lost_is_not_made_again(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lakehouse.replace_partitions(TABLE, rows_of([NIFTY], generation=1), [NIFTY])
+    _fail_after_the_entry(monkeypatch, CommitFailedError("the step after the entry failed"))
+
+    report = lakehouse.replace_partitions(TABLE, rows_of([NIFTY], generation=2), [NIFTY])
+
+    assert report.version == lakehouse.version(TABLE) == 2
+    assert generations(lakehouse) == {NIFTY: {2}}
+
+
+def test_files_of_a_run_that_never_reached_the_log_are_removed(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lakehouse.replace_partitions(TABLE, rows_of([NIFTY], generation=1), [NIFTY])
+    before = data_files(lakehouse)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        lakehouse.replace_partitions(TABLE, rows_of([NIFTY], generation=2), [NIFTY])
+
+    assert data_files(lakehouse) == before
+    assert generations(lakehouse) == {NIFTY: {1}}
+
+
+def _fail_after_the_entry(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+    commit = DeltaTable.create_write_transaction
+
+    def commit_then_fail(*arguments: object, **options: object) -> None:
+        commit(*arguments, **options)  # type: ignore[arg-type]
+        raise fault
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", commit_then_fail)

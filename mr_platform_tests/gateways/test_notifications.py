@@ -188,3 +188,13 @@ def test_the_settings_choose_the_notifiers(hook: Hook, tmp_path: Path) -> None:
 
     assert len(hook.received) == 1
     assert len((tmp_path / "notifications.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_file_name_in_another_encoding_is_told_and_raises_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "notifications.jsonl"
+    name = b"caf\xe9.csv".decode("utf-8", "surrogateescape")
+
+    [delivery] = LogNotifier(log).notify(Notification("error", "refused", context={"file": name}))
+
+    assert delivery.delivered
+    assert json.loads(log.read_text())["context"] == {"file": name}

@@ -152,3 +152,23 @@ def test_the_digest_is_that_of_the_bytes_and_a_known_one_is_not_computed_again(t
 
     assert source.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert RawFile(tmp_path / "absent", "absent", known_sha256="known").sha256 == "known"
+
+
+def test_blanks_around_parquet_column_names_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "day.parquet"
+    pl.DataFrame({" strike ": [24500.0], "spot": [24510.0]}).write_parquet(path)
+    file = RawFile(path, "day.parquet")
+
+    assert file.header.columns == ("strike", "spot")
+    assert file.header.types == {"strike": pl.Float64(), "spot": pl.Float64()}
+    assert file.read({"strike": pl.Float64}).frame.columns == ["_row", "strike"]
+    assert file.read({"strike": pl.Float64}).frame["strike"].to_list() == [24500.0]
+
+
+def test_a_quoted_text_for_a_missing_value_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    path.write_text('"a","b"\n"1","-"\n"2",""\n')
+
+    rows = RawFile(path, "day.csv").read({"a": pl.Float64, "b": pl.String}, ["-"])
+
+    assert rows.frame["b"].to_list() == [None, None]

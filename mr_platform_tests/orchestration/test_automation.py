@@ -21,8 +21,9 @@ from mr_platform.orchestration.automation import (
     overdue_data_notifications,
     run_failure_notifications,
 )
+from mr_platform.orchestration.partitions import TRADING_DATES
 from mr_platform.orchestration.resources import SettingsResource
-from mr_platform.trading_calendar import IST, PartitionKey
+from mr_platform.trading_calendar import IST, PartitionKey, next_trading_day
 from mr_platform_tests.orchestration.graph_runs import days, run_range, run_single, texts
 from mr_platform_tests.orchestration.small_days import (
     changed_ago,
@@ -158,6 +159,56 @@ def test_a_foreign_file_is_told_once_and_asks_for_nothing(folder: Folder, landin
     assert len(folder.told.notifications) == 1
 
 
+def test_a_file_of_a_day_to_come_is_told_and_holds_up_no_other(
+    folder: Folder, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        type(TRADING_DATES), "get_last_partition_key", lambda *_: KEY.date.isoformat()
+    )
+    for key in KEYS:
+        land(landing, key)
+    assert folder.partitions() == [str(KEY)]
+    assert folder.partitions() == []
+    (told,) = folder.told.notifications
+    assert f"holds rows of {KEYS[1].date}, a day to come" in told.body
+    monkeypatch.undo()
+    assert folder.partitions() == [str(KEYS[1])], "the day has come"
+
+
+def test_every_partition_asked_for_is_one_that_dagster_knows(
+    folder: Folder, landing: Path, definitions: dg.Definitions
+) -> None:
+    """A request for an unknown partition would fail the tick, and every tick after it."""
+    ahead = PartitionKey(next_trading_day(dt.datetime.now(IST).date(), 10), "NIFTY")
+    for key in (KEY, ahead):
+        land(landing, key)
+    requests = folder.tick()
+    known = definitions.resolve_job_def("ingest_option_chain_job").partitions_def
+    assert known is not None
+    assert [known.has_partition_key(str(request.partition_key)) for request in requests] == [True]
+
+
+@pytest.mark.parametrize("cursor", ["by hand", "[]", '{"requested": {"a": 1}}', "null"])
+def test_a_cursor_that_cannot_be_read_is_begun_anew(
+    cursor: str, folder: Folder, landing: Path
+) -> None:
+    land(landing, KEY)
+    folder.cursor = cursor
+    assert folder.partitions() == [str(KEY)]
+
+
+def test_many_faulty_files_are_one_notification(folder: Folder, landing: Path) -> None:
+    landing.mkdir(exist_ok=True)
+    for number in range(30):
+        changed_ago(write_text(landing / f"notes {number:02}.txt", f"call {number}\n"), 60)
+    folder.tick()
+    folder.tick()
+    (told,) = folder.told.notifications
+    assert told.title == "30 landed files cannot be used"
+    assert "notes 00.txt" in told.body
+    assert told.body.endswith("and 10 more; `mr status` lists them")
+
+
 def test_a_file_that_was_mended_after_it_was_told_is_ingested(
     folder: Folder, landing: Path
 ) -> None:
@@ -198,6 +249,11 @@ def test_a_flood_is_spread_over_ticks(
     asked = [folder.partitions() for _ in range(4)]
     assert [len(tick) for tick in asked] == [2, 2, 1, 0]
     assert {text for tick in asked for text in tick} == texts(keys)
+
+
+def write_text(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
 def evaluate_schedule(

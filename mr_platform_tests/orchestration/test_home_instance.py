@@ -34,6 +34,15 @@ def test_an_older_copy_is_replaced(tmp_path: Path) -> None:
     assert (folder / INSTANCE_FILE).read_text() == whole
 
 
+def test_the_profile_says_how_many_runs_go_at_once(tmp_path: Path) -> None:
+    for profile, limit in (("local", 2), ("prod", 8)):
+        with open_instance(load_settings(tmp_path, profile)) as instance:
+            config = instance.get_concurrency_config()
+            assert config.run_queue_config is not None
+            assert config.run_queue_config.max_concurrent_runs == limit
+            assert config.pool_config.default_pool_limit == limit
+
+
 def test_two_homes_have_two_instances(tmp_path: Path) -> None:
     first, second = load_settings(tmp_path / "one"), load_settings(tmp_path / "two")
     with open_instance(first) as instance:

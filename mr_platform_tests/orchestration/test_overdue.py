@@ -55,3 +55,9 @@ def test_what_was_told_is_remembered_while_it_is_due_and_then_forgotten() -> Non
     assert remember(once, [first, second], []).told == {str(first)}
     assert remember(once, [second], [second]).told == {str(second)}
     assert OverdueMemory.parse(once.text(), moment("2026-01-01T00:00")) == once
+
+
+@pytest.mark.parametrize("cursor", ["by hand", "[]", '{"since": "2024-01-02T09:00:00"}'])
+def test_a_cursor_that_cannot_be_read_is_begun_anew(cursor: str) -> None:
+    now = dt.datetime(2024, 1, 2, 9, tzinfo=IST)
+    assert OverdueMemory.parse(cursor, now) == OverdueMemory(now)

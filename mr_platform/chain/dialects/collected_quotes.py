@@ -39,6 +39,7 @@ NSE_COLLECTED = Dialect(
         ],
     ),
     legs="wide",
+    whole_pages=True,
     priority=3,
     ignored=(
         "index_name",

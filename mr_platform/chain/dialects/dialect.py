@@ -55,6 +55,8 @@ class Dialect:
             None when each file must be asked (bars have opens).
         single_snapshot_files: True when one file holds one instant, so that units are settled
             over all files of the partition.
+        whole_pages: True when all rows of an expiry are fetched as one page, which a later page of
+            the minute replaces whole; False when each row has a time of its own.
         volume_cumulative: True/False where the source is known, None to be settled.
         name_pattern: Pattern on the file's relative path for facts that the rows lack; named
             groups among ``symbol``, ``instant``, ``expiry``.
@@ -73,6 +75,7 @@ class Dialect:
     zero_is_missing: tuple[str, ...] = ()
     snapshots: bool | None = True
     single_snapshot_files: bool = False
+    whole_pages: bool = False
     volume_cumulative: bool | None = True
     name_pattern: re.Pattern[str] | None = None
     name_rule: str = ""
@@ -185,19 +188,70 @@ class ParsedRows:
 UNREADABLE_SCHEMA = {"_row": pl.Int64, "column": pl.String, "detail": pl.String}
 
 
-def parse_fields(frame: pl.DataFrame, dialect: Dialect) -> ParsedRows:
+def refuse_types(types: Mapping[str, pl.DataType], dialect: Dialect, relative: str) -> None:
+    """Refuse columns whose stored type cannot mean what the dialect reads there.
+
+    Args:
+        types: Types that the file itself declares; a CSV declares none.
+        dialect: Declaration of the columns.
+        relative: Path of the file, for the message.
+
+    Raises:
+        InputFileError: Names every such column, its type and what it must be.
+    """
+    wrong = [
+        f"{item.source} ({types[item.source]}, must hold {_WANTED[item.kind]})"
+        for item in dialect.fields
+        if item.source in types and not _fits(item.kind, types[item.source])
+    ]
+    if wrong:
+        raise InputFileError(
+            f"has columns of another type than theirs: {', '.join(wrong)}",
+            place=relative,
+            next_step="Store them in that type, or as text of the dialect's format",
+        )
+
+
+# bytes and dictionaries are read as the text they stand for
+_TEXTUAL = (pl.String, pl.Null, pl.Binary, pl.Categorical, pl.Enum)
+
+
+def _fits(kind: Kind, dtype: pl.DataType) -> bool:
+    if kind == "text" or isinstance(dtype, _TEXTUAL):
+        return True
+    if kind == "number":
+        return dtype.is_numeric()
+    # 202508290915 is a timestamp of the long quotes: whole numbers are read by their digits
+    if dtype.is_integer() or isinstance(dtype, pl.Datetime):
+        return True
+    if kind == "time":
+        return dtype == pl.Time or isinstance(dtype, pl.Duration)
+    return kind == "date" and dtype == pl.Date
+
+
+def parse_fields(frame: pl.DataFrame, dialect: Dialect, *, clean_text: bool = True) -> ParsedRows:
     """Turn raw columns into typed ones; every unreadable cell is named, none is guessed.
 
     Args:
-        frame: Rows as read (numbers typed, or everything as text), with ``_row``.
+        frame: Rows as read (numbers typed, or everything as text), with ``_row``, in types that
+            ``refuse_types`` lets pass.
         dialect: Declaration of the columns.
+        clean_text: Strip blanks around texts and take empty ones for missing. A CSV read straight
+            into types needs neither, and it would cost a tenth of its parsing.
 
     Returns:
         The parsed rows and the cells that could not be read. NaN becomes null; infinity stays
         for the rules to name.
     """
     present = [item for item in dialect.fields if item.source in frame.columns]
-    parsed = frame.select("_row", *[_cell(item, frame.schema[item.source]) for item in present])
+    frame = frame.with_columns(
+        pl.col(item.source).cast(pl.String)
+        for item in present
+        if item.kind in _TEMPORAL and frame.schema[item.source].is_integer()
+    )
+    parsed = frame.select(
+        "_row", *[_cell(item, frame.schema[item.source], clean_text) for item in present]
+    )
     # only text can fail to parse, and only where it was not missing to begin with
     textual = [item for item in present if frame.schema[item.source] == pl.String]
     textual = [item for item in textual if item.kind != "text"]
@@ -238,10 +292,17 @@ _KIND_WORDS: Mapping[Kind, str] = {
     "time": "time of day HH:MM:SS",
     "instant": "date and time of the dialect's format",
 }
+_WANTED: Mapping[Kind, str] = {
+    "number": "numbers",
+    "date": "dates",
+    "time": "times of day",
+    "instant": "dates with time",
+}
 # texts that programs write for a missing number
 _MISSING_TEXTS = ["", "nan", "null", "none", "na", "n/a"]
 
 
+_IST = "Asia/Kolkata"
 _TEMPORAL: Mapping[Kind, pl.DataType] = {
     "date": pl.Date(),
     "time": pl.Time(),
@@ -249,11 +310,13 @@ _TEMPORAL: Mapping[Kind, pl.DataType] = {
 }
 
 
-def _cell(item: Field, dtype: pl.DataType) -> pl.Expr:
+def _cell(item: Field, dtype: pl.DataType, clean_text: bool) -> pl.Expr:
     column = pl.col(item.source)
+    if clean_text and dtype == pl.String and item.kind != "number":
+        column = column.str.strip_chars()
     if item.kind == "text":
         text = column.cast(pl.String)
-        return text.alias(item.name)
+        return (pl.when(text != "").then(text) if clean_text else text).alias(item.name)
     if item.kind == "number":
         if dtype == pl.String:
             column = column.str.strip_chars()
@@ -262,6 +325,11 @@ def _cell(item: Field, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.String:
         attempts = [_strptime(column, item.kind, fmt) for fmt in item.formats]
         return pl.coalesce(attempts).alias(item.name)
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        # the session is in IST: a day begins and a bar is labelled by its clock
+        column = column.dt.convert_time_zone(_IST).dt.replace_time_zone(None)
+    if isinstance(dtype, pl.Duration):
+        column = column.dt.total_nanoseconds()
     return column.cast(target, strict=False).alias(item.name)
 
 

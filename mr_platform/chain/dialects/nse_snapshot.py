@@ -47,6 +47,7 @@ NSE_SNAPSHOT = Dialect(
     title="NSE option-chain snapshot CSV",
     fields=_PAGE,
     legs="wide",
+    whole_pages=True,
     priority=4,
     # '' is the unnamed row index that the collector wrote
     ignored=("", *_NOT_READ),
@@ -72,6 +73,7 @@ NSE_SNAPSHOT_DAY = Dialect(
         Field("expiry", "expiry_date", "date", ("%Y-%m-%d",)),
     ),
     legs="wide",
+    whole_pages=True,
     priority=3,
     ignored=("", *_NOT_READ),
     null_values=("-",),
