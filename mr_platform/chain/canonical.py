@@ -33,6 +33,7 @@ _TYPES: dict[str, pl.DataType] = {
     "Boolean": pl.Boolean(),
 }
 
+_ORDER = ("ts_minute", "expiry_date", "strike")
 _ROW_KEY = ["minute", "expiry_date", "strike"]
 
 
@@ -100,10 +101,22 @@ def to_canonical(
         pl.coalesce("zone_name", sessions.zone_name("time")).alias("zone_name"),
     )
     wide = pricing.fill_missing_iv_and_greeks(wide, rate)
-    chain = wide.select(
-        pl.col(name).cast(dtype) for name, dtype in canonical_schema().items()
-    ).sort("ts_minute", "expiry_date", "strike")
+    chain = _in_order(
+        wide.select(pl.col(name).cast(dtype) for name, dtype in canonical_schema().items())
+    )
     return Derived(chain, underivable, {"iv_out_of_range_nulled": nulled})
+
+
+def _in_order(chain: pl.DataFrame) -> pl.DataFrame:
+    """Sorted by minute, expiry and strike; most files are, and sorting 55 columns costs 50 ms."""
+    minute, expiry, strike = (pl.col(name).diff() for name in _ORDER)
+    none = pl.duration()
+    rising = (minute > none) | (
+        (minute == none) & ((expiry > none) | ((expiry == none) & (strike > 0)))
+    )
+    if chain.select(rising.all(ignore_nulls=True)).item():
+        return chain
+    return chain.sort(_ORDER)
 
 
 def _difference_volume(

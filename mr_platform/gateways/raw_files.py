@@ -33,6 +33,7 @@ _PARQUET = b"PAR1"
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SOMETHING = re.compile(rb"\S")
+_COUNTED_AT_ONCE = 1 << 18
 _OTHER_DELIMITERS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
 
 
@@ -300,10 +301,16 @@ class RawFile:
         if b'"' in data:
             return False
         header_fields = data[: data.find(b"\n")].count(b",")
-        # five times faster than bytes.count for a byte as frequent as a delimiter
-        cells = np.frombuffer(data, dtype=np.uint8)
-        lines = np.count_nonzero(cells == ord("\n")) + (0 if data.endswith(b"\n") else 1)
-        return bool(np.count_nonzero(cells == ord(",")) == header_fields * lines)
+        delimiters, lines = 0, 0 if data.endswith(b"\n") else 1
+        # five times faster than bytes.count for a byte as frequent as a delimiter, and in pieces
+        # that stay in the processor's cache
+        for start in range(0, len(data), _COUNTED_AT_ONCE):
+            cells = np.frombuffer(
+                data, np.uint8, count=min(_COUNTED_AT_ONCE, len(data) - start), offset=start
+            )
+            delimiters += int(np.count_nonzero(cells == ord(",")))
+            lines += int(np.count_nonzero(cells == ord("\n")))
+        return delimiters == header_fields * lines
 
     def _read_as_text(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import polars as pl
@@ -250,8 +250,22 @@ def parse_fields(frame: pl.DataFrame, dialect: Dialect, *, clean_text: bool = Tr
         if item.kind in _TEMPORAL and frame.schema[item.source].is_integer()
     )
     parsed = frame.select(
-        "_row", *[_cell(item, frame.schema[item.source], clean_text) for item in present]
+        "_row",
+        *[
+            _cell(_in_its_first_format(item, frame), frame.schema[item.source], clean_text)
+            for item in present
+        ],
     )
+    # trying every format on every cell costs as often as much: only where the first does not do
+    again = [
+        _cell(item, pl.String(), clean_text)
+        for item in present
+        if len(item.formats) > 1
+        and frame.schema[item.source] == pl.String
+        and parsed[item.name].null_count() > frame[item.source].null_count()
+    ]
+    if again:
+        parsed = parsed.with_columns(frame.select(again))
     # only text can fail to parse, and only where it was not missing to begin with
     textual = [item for item in present if frame.schema[item.source] == pl.String]
     textual = [item for item in textual if item.kind != "text"]
@@ -284,6 +298,20 @@ def parse_fields(frame: pl.DataFrame, dialect: Dialect, *, clean_text: bool = Tr
             pl.when(pl.col(name) != 0).then(pl.col(name)).alias(name) for name in zero
         )
     return ParsedRows(parsed, unreadable)
+
+
+def _in_its_first_format(item: Field, frame: pl.DataFrame) -> Field:
+    """The field with the format of its first cell alone: sources rarely write two."""
+    cells = frame[item.source]
+    if len(item.formats) < 2 or cells.dtype != pl.String:
+        return item
+    first = cells.drop_nulls().head(1).to_frame()
+    for fmt in item.formats:
+        alone = replace(item, formats=(fmt,))
+        read = first.select(_cell(alone, pl.String(), clean_text=True)).to_series()
+        if read.len() and read.null_count() == 0:
+            return alone
+    return item
 
 
 _KIND_WORDS: Mapping[Kind, str] = {
