@@ -54,6 +54,6 @@ def _short(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_short(entry)}" for key, entry in value.items())
     if isinstance(value, list):
-        latest = value[-1]
-        return f"{latest['value']:g} since {latest['start']}" if value else "none"
+        # dated values are never an empty list: the settings refuse that
+        return f"{value[-1]['value']:g} since {value[-1]['start']}"
     return "none" if value is None else str(value)

@@ -17,7 +17,7 @@ TABLE = "quarantined_rows"
 _BY_REASON = ("reason", "counts_as_bad", "rows", "partitions", "files")
 
 
-@click.group(epilog=example("mr quarantine show --symbol NIFTY --reason out_of_range --limit 20"))
+@click.group(epilog=example("mr quarantine show --symbols NIFTY --reason out_of_range --limit 20"))
 def quarantine() -> None:
     """Rows that were set apart, and why."""
 
@@ -25,10 +25,10 @@ def quarantine() -> None:
 @quarantine.command(
     epilog=example(
         "mr quarantine show",
-        "mr quarantine show --dates 2025-08-29 --symbol NIFTY --reason duplicate_key",
+        "mr quarantine show --dates 2025-08-29 --symbols NIFTY --reason duplicate_key",
     )
 )
-@click.option("--symbol", type=SYMBOLS, help="Only these symbols.")
+@click.option("--symbols", "--symbol", type=SYMBOLS, help="Only these symbols.")
 @click.option("--dates", type=DATES, help="Only these days, A:B.")
 @click.option("--reason", help="Only this reason.")
 @click.option("--file", "file", help="Only files whose path holds this text.")
@@ -36,7 +36,7 @@ def quarantine() -> None:
 @with_terminal
 def show(
     terminal: Terminal,
-    symbol: tuple[str, ...] | None,
+    symbols: tuple[str, ...] | None,
     dates: DateRange | None,
     reason: str | None,
     file: str | None,
@@ -55,8 +55,8 @@ def show(
         )
         return
     rows = lakehouse.scan(TABLE)
-    if symbol:
-        rows = rows.filter(pl.col("symbol").is_in(symbol))
+    if symbols:
+        rows = rows.filter(pl.col("symbol").is_in(symbols))
     if dates:
         rows = rows.filter(pl.col("date").is_between(dates.first, dates.last))
     if reason:
