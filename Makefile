@@ -31,20 +31,20 @@ setup: $(STAMP) ## Make .venv and install everything, hashes verified, bytecode 
 
 # the installer itself is pinned and verified by the constraints file, with the interpreter's own pip
 %/bin/uv:
-	[ -x $*/bin/python ] || { python="$$($(FIND_PYTHON))"; "$$python" -m venv $*; }
-	sed -n '/^uv==/,/[^\\]$$/p' constraints.txt > $*/uv-pin.txt
-	$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $*/uv-pin.txt
+	@[ -x $*/bin/python ] || { python="$$($(FIND_PYTHON))"; "$$python" -m venv $*; }
+	@sed -n '/^uv==/,/[^\\]$$/p' constraints.txt > $*/uv-pin.txt
+	@echo "making $*"; $*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $*/uv-pin.txt
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/uv
 	$(BIN)/uv $(INSTALL) '.[dev]' --python $(BIN)/python -c constraints.txt -b constraints.txt
 	$(BIN)/python -m compileall -q mr_platform mr_platform_tests
-	touch $@
+	@touch $@
 
 $(GPU_STAMP): pyproject.toml constraints-gpu.txt | $(GPU_VENV)/bin/uv
 	$(GPU_VENV)/bin/uv $(INSTALL) '.[gpu,dev]' --python $(GPU_VENV)/bin/python \
 	  -c constraints-gpu.txt -b constraints-gpu.txt
 	$(GPU_VENV)/bin/python -m compileall -q mr_platform mr_platform_tests
-	touch $@
+	@touch $@
 
 .PHONY: demo
 demo: $(STAMP) ## Run the graph over several days of data and print a summary (MR_HOME=./data)

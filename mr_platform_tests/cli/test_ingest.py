@@ -108,12 +108,6 @@ def test_a_dry_run_makes_nothing_and_tells_missing_input(run: Run, home: Path) -
     assert "dry run: nothing was made" in text
 
 
-def test_days_without_any_landed_file_fail_with_a_reason(run: Run, home: Path) -> None:
-    result = run("materialize", "option_chain", "--dates", "2022-12-01", "--home", home)
-    assert result.exit_code == 1
-    assert "no landed file for 2 partitions: 2022-12-01|" in result.stdout
-
-
 def test_a_rewritten_file_makes_exactly_its_partition_stale(
     run: Run, home: Path, small_days: list[Path]
 ) -> None:
@@ -128,12 +122,6 @@ def test_a_rewritten_file_makes_exactly_its_partition_stale(
     assert document(made)["made"] == [KEYS[1]]
     again = run("materialize", "option_chain", "--stale", "--home", home, "--json")
     assert document(again)["made"] == []
-
-
-def test_an_unknown_asset_names_the_near_one(run: Run, home: Path) -> None:
-    result = run("materialize", "option_chian", "--home", home)
-    assert result.exit_code == 1
-    assert result.stderr == "error: option_chian: no such asset. Near: option_chain\n"
 
 
 def test_two_homes_never_touch_each_other(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from mr_platform.errors import PlatformError
-from mr_platform.registry.expectation_suite import FACTS, judged_columns, render_expectations
+from mr_platform.registry.expectation_suite import judged_columns, render_expectations
 from mr_platform.registry.expectations import build_witness, run_expectations
 from mr_platform.registry.loader import load_registry
 
@@ -75,15 +75,6 @@ def test_a_sound_frame_passes_everything():
     assert report.failed == ()
     assert report.passed
     assert len(report.results) == len(suite())
-
-
-def test_the_suite_is_plain_data_of_declared_rules_on_canonical_columns():
-    declared = {rule.name for rule in load_registry().raw_chain.rules}
-    names = {column.name for column in load_registry().raw_chain.canonical}
-    assert {item["meta"]["rule"] for item in suite()} <= declared
-    assert set(judged_columns(suite())) <= names
-    assert set(FACTS.values()) <= declared
-    assert 25 <= len(suite()) <= 50
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import polars as pl
 import pytest
 
 from mr_platform.config.settings import MarketSettings, load_settings
@@ -39,3 +40,12 @@ def monthlies_only_day(market: MarketSettings) -> SimulatedDay:
 def any_day(request: pytest.FixtureRequest) -> SimulatedDay:
     day: SimulatedDay = request.getfixturevalue(request.param)
     return day
+
+
+@pytest.fixture(scope="session")
+def few_strikes(ordinary_day: SimulatedDay) -> SimulatedDay:
+    """A few strikes of two expiries."""
+    chain = ordinary_day.chain.filter(
+        ((pl.col("strike") / 24500 - 1).abs() < 0.01) & (pl.col("dte") < 20)
+    )
+    return SimulatedDay(ordinary_day.key, chain, ordinary_day.regimes, ordinary_day.lot_size)

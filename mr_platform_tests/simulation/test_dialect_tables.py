@@ -13,13 +13,11 @@ import polars as pl
 import pytest
 import zstandard
 
-from mr_platform.errors import SettingsError
 from mr_platform.simulation.chain_day import LEGACY_SCHEMA, SimulatedDay
-from mr_platform.simulation.day_files import encoded, write_days
+from mr_platform.simulation.day_files import encoded
 from mr_platform.simulation.dialect_tables import (
     COLLECTED_COLUMNS,
     LONG_COLUMNS,
-    OUTPUT_DIALECTS,
     SNAPSHOT_COLUMNS,
     DialectFile,
     Units,
@@ -154,31 +152,3 @@ def test_missing_values_are_dashes_in_pages_and_zero_in_collected_tables(
     quoted = collected.filter(pl.col("CALLS_Bid_Price") > 0)
     assert (quoted["CALLS_Bid_Price"] <= quoted["CALLS_LTP"]).all()
     assert (quoted["CALLS_Ask_Price"] >= quoted["CALLS_LTP"]).all()
-
-
-@pytest.mark.parametrize("dialect", OUTPUT_DIALECTS)
-def test_writing_twice_gives_the_same_bytes_and_leaves_no_part_behind(
-    short_day: SimulatedDay, tmp_path: Path, dialect: str
-) -> None:
-    seen = []
-    reports = [
-        write_days([short_day], tmp_path / name, dialect, on_day=seen.append)
-        for name in ("once", "again")
-    ]
-    once, again = (
-        {file.path.relative_to(tmp_path / name): file.path.read_bytes() for file in report.files}
-        for name, report in zip(("once", "again"), reports, strict=True)
-    )
-    assert once == again
-    assert len(once) == len(reports[0].files) > 0
-    assert not list(tmp_path.rglob("*.part"))
-    assert [(step.days, step.files) for step in seen] == [(1, len(once))] * 2
-    truth = pl.read_parquet(tmp_path / "once/_ground_truth/NIFTY_2025-08-29_regimes.parquet")
-    assert truth.equals(short_day.regimes)
-    beside = {file.path.parent.name for file in reports[0].files}
-    assert "_ground_truth" not in beside
-
-
-def test_an_unknown_dialect_names_those_there_are(short_day: SimulatedDay, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no dialect xlsx.*legacy_csv"):
-        write_days([short_day], tmp_path, "xlsx")

@@ -233,19 +233,22 @@ def range_expressions(columns: Sequence[str]) -> list[pl.Expr]:
     """
     counts = []
     for column in load_registry().raw_chain.columns:
-        if column.name not in columns or column.outside == "allow":
+        if column.name not in columns:
             continue
         value = pl.col(column.name)
-        bounds = [
-            broken
-            for bound, broken in (
-                (column.low, value < pl.lit(column.low)),
-                (column.high, value > pl.lit(column.high)),
-            )
-            if isinstance(bound, int | float)
-        ]
-        if column.values:
-            bounds.append(~value.is_in(list(column.values)))
+        # NaN is neither below nor above any bound, and infinity passes an open one
+        bounds = [~value.is_finite()] if column.dtype == "Float64" else []
+        if column.outside != "allow":
+            bounds += [
+                broken
+                for bound, broken in (
+                    (column.low, value < pl.lit(column.low)),
+                    (column.high, value > pl.lit(column.high)),
+                )
+                if isinstance(bound, int | float)
+            ]
+            if column.values:
+                bounds.append(~value.is_in(list(column.values)))
         if bounds:
             counts.append(pl.any_horizontal(bounds).sum().alias(f"range:{column.name}"))
     for leg in PRICE_LEGS:
