@@ -125,8 +125,7 @@ def test_no_tracked_file_names_a_machine_or_a_package_host() -> None:
         for pattern in (
             "/home/" + r"\w+/",
             "/Users/" + r"\w+/",
-            "/work/" + "(?:main|shared)",
-            "/opt/" + "(?:pypi|wheels)",
+            re.escape(str(REPOSITORY)) + "/",
             "files.python" + "hosted",
             r"pypi\." + r"org/simple",
             "--(?:extra-)?index" + "-url [a-z]+:",
