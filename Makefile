@@ -52,7 +52,7 @@ demo: $(STAMP) ## Run the graph over several days of data and print a summary (M
 
 .PHONY: ui
 ui: $(STAMP) ## Start Dagster (webserver and daemon) on the same data
-	$(MR) ui
+	$(MR) ui || [ $$? -eq 130 ] # Ctrl-C is how it is meant to end
 
 .PHONY: test
 test: lint types ## Lint, types, and all tests but the slow ones, with the coverage floor of the pure rooms

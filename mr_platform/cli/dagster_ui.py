@@ -41,7 +41,7 @@ class _Service:
 def ui(terminal: Terminal, port: int, host: str) -> None:
     """Start the Dagster webserver and daemon on this home; Ctrl-C stops both."""
     from mr_platform.errors import PlatformError
-    from mr_platform.orchestration.home_instance import prepare_dagster_home
+    from mr_platform.orchestration.home_instance import open_instance
 
     if not _is_free(host, port):
         raise PlatformError(
@@ -50,7 +50,9 @@ def ui(terminal: Terminal, port: int, host: str) -> None:
             next_step=f"Choose another port: mr ui --port {port + 1}",
         )
     settings = terminal.settings
-    folder = prepare_dagster_home(settings)
+    # opened once before the two start: both would make the tables of a new home at a time
+    with open_instance(settings):
+        folder = settings.dagster_home
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "MR_HOME": str(settings.home), "DAGSTER_HOME": str(folder)}
     workspace = ["-m", DEFINITIONS]
@@ -59,7 +61,8 @@ def ui(terminal: Terminal, port: int, host: str) -> None:
         "daemon": ["dagster._daemon", "run", *workspace],
     }
     services: list[_Service] = []
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupted)
     try:
         for name, command in commands.items():
             services.append(_Service(name, _started(command, environment, str(folder))))

@@ -6,11 +6,12 @@ Not here: starting the webserver or the daemon (``cli/dagster_ui.py``).
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TypeAlias
@@ -55,10 +56,29 @@ def prepare_dagster_home(settings: Settings) -> Path:
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The home's instance; Dagster's own logs stay silent unless they are errors."""
-    folder = prepare_dagster_home(settings)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
+    with ExitStack() as opened:
+        with _alone_in(settings.dagster_home):
+            folder = prepare_dagster_home(settings)
+            instance = opened.enter_context(dg.DagsterInstance.from_config(str(folder)))
+            # each store makes its tables when first asked
+            instance.get_runs_count()
+            instance.all_asset_keys()
+            instance.all_instigator_state()
         yield instance
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time open the folder's instance.
+
+    Two commands that make the SQLite tables of a new home together leave two schema versions in
+    it, after which Dagster refuses the home for good (seen in 2 of 12 tries).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".opening").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _instance_text(settings: Settings) -> str:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -52,3 +55,28 @@ def test_two_homes_have_two_instances(tmp_path: Path) -> None:
         assert instance.get_materialized_partitions(dg.AssetKey("chain")) == set()
     with open_instance(first) as instance:
         assert instance.get_materialized_partitions(dg.AssetKey("chain")) == {"a"}
+
+
+OPENING = """
+import sys
+from mr_platform.config.settings import load_settings
+from mr_platform.orchestration.home_instance import open_instance
+with open_instance(load_settings(sys.argv[1])):
+    pass
+"""
+
+
+def test_a_new_home_is_opened_by_one_process_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    with (folder / ".opening").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        others = [
+            subprocess.Popen([sys.executable, "-c", OPENING, str(tmp_path)]) for _ in range(2)
+        ]
+        with pytest.raises(subprocess.TimeoutExpired):
+            others[0].wait(timeout=6)
+        assert not list(folder.rglob("*.db"))
+    assert [other.wait(timeout=60) for other in others] == [0, 0]
+    with open_instance(load_settings(tmp_path)) as instance:
+        assert instance.get_runs_count() == 0
