@@ -251,7 +251,7 @@ class RawFile:
             raise self._fault(
                 "is an HTML or XML page, not a table", "Download the data file itself"
             )
-        if b"\x00" in line:
+        if b"\x00" in data[:1024]:
             raise self._fault("is binary data, not text", "Land CSV or Parquet files")
         try:
             text = line.decode("utf-8")

@@ -91,5 +91,5 @@ def test_a_header_without_rows_and_a_foreign_header_are_faults_of_the_file(tmp_p
 
     with pytest.raises(InputFileError, match="a header and no rows"):
         read_source(RawFile(tmp_path / "h.csv", "h.csv"))
-    with pytest.raises(UnknownDialectError, match="nearest is"):
+    with pytest.raises(UnknownDialectError, match="shares none with any dialect"):
         read_source(RawFile(tmp_path / "f.csv", "f.csv"))

@@ -113,6 +113,7 @@ def broken_parquet() -> bytes:
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"a,b\xff\n1,2\n", "not UTF-8"),
         (b"a\x00,b\n1,2\n", "binary"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "binary"),
         (b"a;b;c\n1;2;3\n", "semicolons"),
         (b"a\tb\tc\n1\t2\t3\n", "tabs"),
         (b"a,b,a\n1,2,3\n", "more than once: a"),

@@ -156,6 +156,13 @@ def detect_dialect(
             -dialect.priority,
         ),
     )
+    if not header & set(nearest.required):
+        raise UnknownDialectError(
+            f"has a header of {len(columns)} columns, {_listing(columns)}, that shares none with "
+            f"any dialect ({', '.join(dialect.name for dialect in dialects)})",
+            place=relative,
+            next_step="Land option-chain files, or declare a dialect under chain/dialects",
+        )
     missing = [name for name in nearest.required if name not in header]
     unknown = [name for name in columns if name not in nearest.known]
     raise UnknownDialectError(
