@@ -57,7 +57,7 @@ DESIGN = {
     "cut_off_last_line": Design("rows", "malformed_row"),
     "empty_file": Design("file", "is empty"),
     "html_instead_of_csv": Design("file", "HTML"),
-    "foreign_file": Design("file", "nearest"),
+    "foreign_file": Design("file", "shares none"),
     "directory_instead_of_file": Design("file", "holds no file"),
     "unreadable_file": Design("clean") if os.geteuid() == 0 else Design("file", "read"),
     "broken_link": Design("file", "no such file"),
