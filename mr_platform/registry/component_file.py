@@ -14,7 +14,14 @@ from typing import Any
 from mr_platform.registry.families import FamilyReader
 from mr_platform.registry.faults import Source, hint
 from mr_platform.registry.marked_yaml import Path
-from mr_platform.registry.model import Block, Component, Family, FeatureColumn, HistoryTable
+from mr_platform.registry.model import (
+    Block,
+    Component,
+    Family,
+    FeatureColumn,
+    HistoryTable,
+    StoredColumn,
+)
 
 STEMS: dict[str, str] = {
     "c1": "c1_triple_straddle",
@@ -56,6 +63,19 @@ EXTRA: dict[str, tuple[str, ...]] = {
 }
 
 
+STORED_TYPES = (
+    "String",
+    "Date",
+    "Datetime[us, UTC]",
+    "Float64",
+    "Int64",
+    "Int32",
+    "UInt32",
+    "Boolean",
+)
+"""Types that a column between the chain and the features may have."""
+
+
 @dataclass(frozen=True)
 class Shared:
     """Conventions and series that several components use, by name."""
@@ -84,7 +104,12 @@ def read_history(source: Source) -> dict[str, HistoryTable]:
     for name, raw in declared.items():
         path: Path = ("tables", name)
         fields = source.mapping(raw, path, f"the table {name}")
-        source.fields(fields, path, ("grain", "depth_trading_days", "content", "built_from"), ())
+        source.fields(
+            fields,
+            path,
+            ("grain", "depth_trading_days", "content", "built_from", "columns"),
+            (),
+        )
         grain = source.sequence(fields.get("grain", []), (*path, "grain"), "grain")
         tables[str(name)] = HistoryTable(
             name=str(name),
@@ -94,8 +119,33 @@ def read_history(source: Source) -> dict[str, HistoryTable]:
             ),
             content=source.text(fields.get("content"), (*path, "content"), "content"),
             built_from=source.text(fields.get("built_from"), (*path, "built_from"), "built_from"),
+            columns=_stored_columns(source, fields.get("columns", {}), (*path, "columns")),
         )
     return tables
+
+
+def read_panel(source: Source) -> tuple[StoredColumn, ...]:
+    """The file of the minute panel: its columns in stored order."""
+    data = source.mapping(source.document.data, (), "the file")
+    source.fields(data, (), ("columns",), ())
+    return _stored_columns(source, data.get("columns", {}), ("columns",))
+
+
+def _stored_columns(source: Source, raw: object, path: Path) -> tuple[StoredColumn, ...]:
+    columns = []
+    for name, fields in source.mapping(raw, path, "columns").items():
+        place: Path = (*path, name)
+        column = source.mapping(fields, place, f"the column {name}")
+        source.fields(column, place, ("type", "meaning"), ("unit",))
+        columns.append(
+            StoredColumn(
+                name=str(name),
+                dtype=source.known(column.get("type"), (*place, "type"), "type", STORED_TYPES),
+                unit=str(column.get("unit", "")),
+                meaning=source.text(column.get("meaning"), (*place, "meaning"), "meaning"),
+            )
+        )
+    return tuple(columns)
 
 
 def read_component(

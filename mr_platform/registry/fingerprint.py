@@ -104,6 +104,55 @@ def raw_chain_sources() -> list[Path]:
     return sorted(found)
 
 
+def imported_sources(module: str, rooms: Iterable[str]) -> list[Path]:
+    """The source file of a module and of all it imports from some rooms, sorted.
+
+    Args:
+        module: Dotted name below the package, e.g. ``features.c1_triple_straddle``.
+        rooms: First parts of the names that are followed, e.g. ``features`` and ``chain``.
+
+    Returns:
+        Files whose lines decide what the module computes.
+    """
+    followed = frozenset(rooms)
+    found: set[Path] = set()
+    waiting = [_module_file(module)]
+    while waiting:
+        path = waiting.pop()
+        if path is None or path in found:
+            continue
+        found.add(path)
+        names = _imports(path.read_bytes())
+        waiting += [_module_file(name) for name in names if name.split(".")[0] in followed]
+    return sorted(found)
+
+
+def _module_file(module: str) -> Path | None:
+    path = PACKAGE.joinpath(*module.split("."))
+    if path.with_suffix(".py").is_file():
+        return path.with_suffix(".py")
+    package = path / "__init__.py"
+    return package if package.is_file() else None
+
+
+@lru_cache(maxsize=256)
+def _imports(source: bytes) -> tuple[str, ...]:
+    """Names below the package that a module imports, submodules of packages too."""
+    prefix = f"{PACKAGE.name}."
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(prefix):
+            base = node.module.removeprefix(prefix)
+            names += [base, *[f"{base}.{alias.name}" for alias in node.names]]
+        elif isinstance(node, ast.Import):
+            names += [
+                alias.name.removeprefix(prefix)
+                for alias in node.names
+                if alias.name.startswith(prefix)
+            ]
+    return tuple(names)
+
+
 def declaration_version(component: Component) -> str:
     """The hash of a component's declarations alone, for labels of rendered tables."""
     return code_version([_declared(component)])

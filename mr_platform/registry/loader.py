@@ -17,6 +17,7 @@ from mr_platform.registry.component_file import (
     Shared,
     read_component,
     read_history,
+    read_panel,
     read_shared,
 )
 from mr_platform.registry.faults import FaultList, Source, hint, near_names
@@ -32,7 +33,7 @@ from mr_platform.registry.model import (
 from mr_platform.registry.raw_schema import read_raw_chain
 
 DECLARED = Path(__file__).with_name("declared")
-FILES = ("raw_chain", "shared", "history", *STEMS.values())
+FILES = ("raw_chain", "minute_panel", "shared", "history", *STEMS.values())
 
 # c1..c5 and c7 read the panel only, c6 reads them, c8 reads all before it
 READS: dict[str, tuple[str, ...]] = {
@@ -66,6 +67,7 @@ def read_registry(folder: Path) -> Registry:
     shared = read_shared(sources["shared"]) if "shared" in sources else Shared({}, {})
     history = read_history(sources["history"]) if "history" in sources else {}
     raw_chain = read_raw_chain(sources["raw_chain"]) if "raw_chain" in sources else None
+    panel = read_panel(sources["minute_panel"]) if "minute_panel" in sources else ()
     read = {
         name: read_component(sources[stem], name, shared, history)
         for name, stem in STEMS.items()
@@ -83,6 +85,7 @@ def read_registry(folder: Path) -> Registry:
         components={name: linked[name] for name in COMPONENTS},
         labels=labels,
         history=history,
+        panel=panel,
     )
 
 

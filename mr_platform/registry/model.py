@@ -181,14 +181,35 @@ class Component:
 
 
 @dataclass(frozen=True)
+class StoredColumn:
+    """One column of a table between the chain and the features.
+
+    Attributes:
+        dtype: Polars type as in ``raw_chain.yaml`` (``Float64``, ``Int64``, ``Date``, …).
+        unit: Unit, or empty for keys and texts.
+        meaning: What it holds, for people.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class HistoryTable:
-    """A compact per-day table that columns read previous trading days from."""
+    """A compact per-day table that columns read previous trading days from.
+
+    Attributes:
+        columns: Every column, in stored order.
+    """
 
     name: str
     grain: tuple[str, ...]
     depth_trading_days: int
     content: str
     built_from: str
+    columns: tuple[StoredColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -295,12 +316,17 @@ class RawChain:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything declared, checked and expanded."""
+    """Everything declared, checked and expanded.
+
+    Attributes:
+        panel: Columns of the minute panel, in stored order.
+    """
 
     raw_chain: RawChain
     components: Mapping[str, Component]
     labels: Component
     history: Mapping[str, HistoryTable]
+    panel: tuple[StoredColumn, ...] = ()
 
     @property
     def features(self) -> tuple[FeatureColumn, ...]:

@@ -6,11 +6,12 @@ from mr_platform.registry.component_file import (
     Shared,
     read_component,
     read_history,
+    read_panel,
     read_shared,
 )
 from mr_platform.registry.faults import FaultList, Source
 from mr_platform.registry.marked_yaml import read_marked
-from mr_platform.registry.model import Component, HistoryTable
+from mr_platform.registry.model import Component, HistoryTable, StoredColumn
 
 COMPONENT = """\
 component: c1
@@ -115,6 +116,16 @@ def test_history_tables_say_their_grain_and_depth() -> None:
         "    depth_trading_days: 20\n"
         "    content: closes\n"
         "    built_from: c1\n"
+        "    columns: {}\n"
     )
     assert read_history(source) == HISTORY
     assert not source.faults
+
+
+def test_stored_columns_have_a_known_type_and_a_meaning() -> None:
+    source = source_of("columns: {tau: {type: Float64, unit: years, meaning: Time to expiry.}}\n")
+    assert read_panel(source) == (StoredColumn("tau", "Float64", "years", "Time to expiry."),)
+    assert not source.faults
+    wrong = source_of("columns: {tau: {type: Float46, unit: years, meaning: Time.}}\n")
+    read_panel(wrong)
+    assert wrong.faults.texts() == ["x.yaml:1: unknown type 'Float46'. Near: Float64"]

@@ -1,0 +1,134 @@
+"""Columns worked out in stages: what a frame engine is given instead of one deep expression.
+
+Here: naming, sharing and staging of intermediate columns.
+Not here: any formula (``kernels/``, component modules), where the stages run (frame engine).
+
+A window function may stand only over plain columns: that is what both engines run, and what
+makes windows cheap. So a formula hands each intermediate result to the plan, which gives it a
+column, computes equal ones once, puts every column into the earliest stage in which its inputs
+exist, and lets go of it after the last stage that reads it. A plan holds no data; built once, it
+serves any number of frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+GROUP = "g"
+"""Number of the run of rows that windows may not leave, one for each block of grid rows."""
+
+INDEX = "j"
+"""Place of the row in its group: 0, 1, 2, ... without gaps."""
+
+
+class ColumnPlan:
+    """Intermediate and output columns over a frame of equally long groups.
+
+    The frame's rows ascend by group and, inside it, by index; every group has all indices from
+    0 to ``length`` - 1. So a lag is a plain shift of the whole column, masked at the start of
+    each group.
+
+    Args:
+        group: Column with the number of the group.
+        index: Column with the place in the group.
+        length: Rows of a group.
+    """
+
+    def __init__(self, *, group: str = GROUP, index: str = INDEX, length: int = 375) -> None:
+        self.group = group
+        self.index = index
+        self.length = length
+        self._names: dict[bytes, str] = {}
+        self._stage_of: dict[str, int] = {}
+        self._stages: list[list[tuple[str, pl.Expr]]] = []
+
+    # -- building --------------------------------------------------------------------------------
+
+    def let(self, expression: str | pl.Expr) -> pl.Expr:
+        """The expression as a column of its own, computed once however often it is asked for.
+
+        Args:
+            expression: A column name, or any expression over columns of the frame or the plan.
+
+        Returns:
+            A plain column.
+        """
+        if isinstance(expression, str):
+            return pl.col(expression)
+        if expression.meta.is_column():
+            return expression
+        key = expression.meta.serialize()
+        name = self._names.get(key)
+        if name is None:
+            name = f"_{len(self._names):05d}"
+            self._names[key] = name
+            stage = 1 + max(
+                (self._stage_of.get(root, 0) for root in expression.meta.root_names()), default=0
+            )
+            self._stage_of[name] = stage
+            while len(self._stages) < stage:
+                self._stages.append([])
+            self._stages[stage - 1].append((name, expression))
+        return pl.col(name)
+
+    def over(self, window: pl.Expr, by: Sequence[str] = ()) -> pl.Expr:
+        """A window function restarted in every group, as a column.
+
+        Args:
+            window: One window function whose argument is pointwise over columns.
+            by: Columns that divide a group further (phases of a sampling).
+        """
+        return self.let(window.over([self.group, *by]))
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def expressions(self) -> Iterable[tuple[str, pl.Expr]]:
+        """Every intermediate column with its expression, by stage."""
+        for stage in self._stages:
+            yield from stage
+
+    def run(
+        self,
+        frame: pl.LazyFrame,
+        outputs: Mapping[str, pl.Expr],
+        keep: Sequence[str] = (),
+    ) -> pl.LazyFrame:
+        """The frame's kept columns and the outputs.
+
+        Args:
+            frame: Rows as the class describes.
+            outputs: Expressions over columns of the frame or the plan, by output name.
+            keep: Columns of the frame handed through.
+
+        Returns:
+            A lazy frame with the columns ``keep``, then ``outputs``, rows as in ``frame``.
+        """
+        alive = self._alive(outputs, keep)
+        for number, stage in enumerate(self._stages):
+            wanted = alive[number]
+            held = (
+                [name for name in alive[number - 1] if name in wanted]
+                if number
+                else sorted(name for name in wanted if name not in self._stage_of)
+            )
+            fresh = [expr.alias(name) for name, expr in stage if name in wanted]
+            frame = frame.select([*held, *fresh])
+        return frame.select(
+            [*keep, *[expression.alias(name) for name, expression in outputs.items()]]
+        )
+
+    def _alive(self, outputs: Mapping[str, pl.Expr], keep: Sequence[str]) -> list[dict[str, None]]:
+        """Columns that must exist after each stage, in a fixed order."""
+        needed: set[str] = set(keep)
+        for expression in outputs.values():
+            needed.update(expression.meta.root_names())
+        after: list[dict[str, None]] = []
+        for number in range(len(self._stages) - 1, -1, -1):
+            fresh = {name: expr for name, expr in self._stages[number] if name in needed}
+            after.append(dict.fromkeys(sorted(needed)))
+            needed -= fresh.keys()
+            for expression in fresh.values():
+                needed.update(expression.meta.root_names())
+        return after[::-1]

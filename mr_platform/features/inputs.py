@@ -1,0 +1,98 @@
+"""What a component is computed from, and the way between expiries and their underlying.
+
+Here: the inputs of a component as plain frames.
+Not here: how they are loaded (``orchestration/``), how a panel is made (``minute_panel.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from mr_platform.features.chain_grid import DAY
+from mr_platform.features.column_plan import INDEX
+from mr_platform.gateways.frame_engine import CpuEngine, FrameEngine
+
+ROW_KEYS: tuple[str, ...] = ("symbol", "ts_minute", "dte")
+"""A row of a component's table."""
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """Inputs of one component for any number of partitions.
+
+    Attributes:
+        panel: The minute panel of the target partitions on the full grid, ascending by cell;
+            ``g`` numbers its groups and ``u`` its (symbol, date) from 0.
+        history: History tables by name, rows of earlier dates; a table that is absent counts as
+            empty.
+        days: Previous trading days of the target dates: date, back (1 = the day before), hist_date.
+        engine: Where to work it out.
+        components: Tables of earlier components by name (``c1`` …), present rows only.
+        partner: Panels of both symbols for the target dates, numbered in itself; None where none
+            is needed.
+    """
+
+    panel: pl.DataFrame
+    history: Mapping[str, pl.LazyFrame]
+    days: pl.LazyFrame
+    engine: FrameEngine = field(default_factory=CpuEngine)
+    components: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
+    partner: pl.DataFrame | None = None
+
+
+def underlying(panel: pl.DataFrame, columns: Sequence[str]) -> pl.LazyFrame:
+    """Series that all expiries share, once a minute: u, j, symbol, date and the columns.
+
+    Args:
+        panel: A minute panel.
+        columns: Columns that are equal in all rows of a minute.
+
+    Returns:
+        375 rows for each (symbol, date), ascending by u and j.
+    """
+    # the first group of a (symbol, date) holds every minute, and u ascends with g
+    first = pl.col("g") == pl.col("g").min().over(DAY)
+    return panel.lazy().filter(first).select(DAY, INDEX, "symbol", "date", *columns)
+
+
+def spread(day_frame: pl.LazyFrame, panel: pl.DataFrame) -> pl.LazyFrame:
+    """Rows of (symbol, date) minutes repeated for every expiry, in the panel's row order.
+
+    Args:
+        day_frame: Columns u, j and others, one row a minute.
+        panel: The panel whose rows are wanted.
+
+    Returns:
+        The other columns of ``day_frame`` (without symbol and date), one row a panel row.
+    """
+    return (
+        panel.lazy()
+        .select(DAY, INDEX)
+        .join(day_frame, on=[DAY, INDEX], how="left", maintain_order="left")
+        .drop(DAY, INDEX, "symbol", "date", strict=False)
+    )
+
+
+def on_grid(
+    panel: pl.DataFrame, table: pl.LazyFrame | None, columns: Sequence[str]
+) -> pl.LazyFrame:
+    """Columns of a component's table on the panel's rows, null where it has no row.
+
+    Args:
+        panel: The panel whose rows are wanted.
+        table: Rows keyed by symbol, ts_minute and dte; None counts as empty.
+        columns: Columns of the table.
+    """
+    if table is None:
+        return panel.lazy().select(pl.lit(None, pl.Float64).alias(name) for name in columns)
+    return (
+        panel.lazy()
+        .select(ROW_KEYS)
+        .join(
+            table.select(*ROW_KEYS, *columns), on=list(ROW_KEYS), how="left", maintain_order="left"
+        )
+        .drop(ROW_KEYS)
+    )

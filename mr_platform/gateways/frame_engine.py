@@ -1,0 +1,38 @@
+"""Where lazy frames are worked out: on the CPU or on an NVIDIA GPU.
+
+Here: one small protocol and the engines behind it.
+Not here: any formula; which operations a feature may use (``features/``).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import polars as pl
+
+# Feature plans name each intermediate column themselves, so there is nothing for the optimizer
+# to find, and looking costs more than a small day's work.
+_AS_WRITTEN = pl.QueryOptFlags.none()
+
+
+class FrameEngine(Protocol):
+    """Works out lazy frames."""
+
+    @property
+    def name(self) -> str:
+        """``cpu`` or ``gpu``."""
+        ...
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The frame's rows, in the frame's order."""
+        ...
+
+
+class CpuEngine:
+    """Polars on the CPU, all its threads."""
+
+    name = "cpu"
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The frame's rows, worked out in the order in which it was written."""
+        return frame.collect(optimizations=_AS_WRITTEN)
