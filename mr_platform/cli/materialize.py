@@ -6,7 +6,7 @@ Not here: planning and runs (``orchestration/materialization.py``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     epilog=example(
         "mr materialize option_chain",
         "mr materialize option_chain --dates 2025-08-01:2025-08-31 --symbols NIFTY --dry-run",
-        "mr materialize option_chain --stale",
+        "mr materialize +c8_features --days 5",
+        "mr materialize group:features --stale",
     )
 )
 @click.argument("assets", type=NAMES, metavar="ASSET[,ASSET…]")
-@click.option("--dates", type=DATES, help="Days A:B; without it every day with landed files.")
+@click.option("--dates", type=DATES, help="Days A:B; without it every day that has input.")
 @click.option("--symbols", type=SYMBOLS, help="Only these symbols.")
 @click.option("--days", type=click.IntRange(min=1), help="Only the latest N days of those.")
 @click.option(
@@ -57,45 +58,89 @@ def materialize(
 ) -> None:
     """Materialise assets for dates and symbols.
 
-    What was made with today's definition from today's files is skipped, so a stopped command
-    resumes when it is run again.
+    Name assets, or select them as Dagster does: group:features, +c8_features (with all it
+    reads). What was made with today's definition from today's inputs is skipped, so a stopped
+    command resumes when it is run again.
     """
     if stale and force:
         raise click.UsageError("--stale and --force exclude each other.")
-    from mr_platform.orchestration.materialization import plan_materialization, require_assets
+    from mr_platform.orchestration.materialization import require_assets, stages
 
+    plans: list[Plan] = []
+    outcomes: list[BatchOutcome] = []
     with open_graph(terminal) as graph:
         names = require_assets(graph.definitions, assets)
         graph.refresh()
-        fingerprints = graph.fingerprints()
-        plan = plan_materialization(
-            graph.definitions,
-            graph.instance,
-            names,
-            fingerprints,
-            asked=asked_partitions(fingerprints, dates, symbols, days),
-            stale_only=stale,
-            force=force,
-            limit=graph.settings.orchestration.max_partitions_per_run,
+        for stage in stages(names):
+            plan = _plan(graph, stage, dates, symbols, days, stale=stale, force=force)
+            plans.append(plan)
+            if not dry_run:
+                outcomes += run_with_progress(terminal, graph, plan)
+    if dry_run:
+        documents = [_plan_document(plan) for plan in plans]
+        terminal.result(
+            documents[0] if len(documents) == 1 else {"stages": documents},
+            "\n\n".join(_plan_text(plan) for plan in plans),
         )
-        if dry_run:
-            terminal.result(_plan_document(plan), _plan_text(plan))
-            return
-        outcomes = run_with_progress(terminal, graph, plan)
-    document = {**_plan_document(plan), **outcome_document(outcomes)}
-    terminal.result(document, _outcome_text(plan, outcomes))
+        return
+    plan = combined_plan(plans)
+    terminal.result(
+        {**_plan_document(plan), **outcome_document(outcomes)}, _outcome_text(plan, outcomes)
+    )
     stopped = any(outcome.faults for outcome in outcomes) or plan.to_come
-    if stopped or (plan.without_input and not plan.to_make):
+    if stopped or (plan.without_input and not plan.to_make and not plan.current):
         terminal.fail()
 
 
+def _plan(
+    graph: Graph,
+    assets: Sequence[str],
+    dates: DateRange | None,
+    symbols: Sequence[str] | None,
+    days: int | None,
+    *,
+    stale: bool,
+    force: bool,
+) -> Plan:
+    from mr_platform.orchestration.materialization import plan_materialization, with_input
+
+    fingerprints = graph.fingerprints()
+    fed = with_input(graph.instance, assets, fingerprints)
+    return plan_materialization(
+        graph.definitions,
+        graph.instance,
+        assets,
+        fingerprints,
+        asked=asked_partitions(fed, dates, symbols, days),
+        stale_only=stale,
+        force=force,
+        limit=graph.settings.orchestration.max_partitions_per_run,
+    )
+
+
+def combined_plan(plans: Sequence[Plan]) -> Plan:
+    """What several stages were planned to do, as one plan to tell of."""
+    from dataclasses import replace
+
+    made = {key for plan in plans for key in plan.to_make}
+    return replace(
+        plans[-1],
+        assets=tuple(name for plan in plans for name in plan.assets),
+        to_make=tuple(sorted(made)),
+        current=tuple(sorted({key for plan in plans for key in plan.current} - made)),
+        without_input=plans[0].without_input,
+        to_come=plans[0].to_come,
+        batches=tuple(batch for plan in plans for batch in plan.batches),
+    )
+
+
 def asked_partitions(
-    fed: Sequence[PartitionKey] | dict[PartitionKey, str],
+    fed: Iterable[PartitionKey],
     dates: DateRange | None,
     symbols: Sequence[str] | None,
     days: int | None,
 ) -> list[PartitionKey]:
-    """Partitions asked for: every trading day of explicit dates, else those with landed files."""
+    """Partitions asked for: every trading day of explicit dates, else those that have input."""
     from mr_platform.trading_calendar import SYMBOLS as ALL
     from mr_platform.trading_calendar import PartitionKey, trading_days
 
@@ -203,8 +248,9 @@ def _to_come(plan: Plan) -> str:
 
 
 def _outcome_text(plan: Plan, outcomes: Sequence[BatchOutcome]) -> str:
-    made = sum(len(outcome.made) for outcome in outcomes)
-    failed = sum(len(outcome.faults) for outcome in outcomes)
+    faulty = {key for outcome in outcomes for key in outcome.faults}
+    made = len({key for outcome in outcomes for key in outcome.made} - faulty)
+    failed = len(faulty)
     seconds = sum(outcome.seconds for outcome in outcomes)
     lines = fault_lines(outcomes)
     if plan.to_come:

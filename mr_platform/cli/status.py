@@ -32,6 +32,7 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
     A partition is stale when its definition changed since it was made, or when other files feed
     it now. `mr materialize ASSET --stale` makes exactly the stale ones again.
     """
+    from mr_platform.orchestration.input_versions import InputVersions
     from mr_platform.orchestration.materialization import require_assets
     from mr_platform.orchestration.partition_status import (
         materializable_assets,
@@ -47,8 +48,9 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         graph.refresh()
         landed = graph.fingerprints()
         fingerprints = {str(key): landed[key] for key in split_by_opening(landed)[0]}
+        versions = InputVersions(graph.instance, fingerprints)
         found = [
-            read_asset_status(graph.definitions, graph.instance, name, fingerprints)
+            read_asset_status(graph.definitions, graph.instance, name, versions.of(name))
             for name in chosen
         ]
         faulty = graph.faulty_files()
@@ -100,12 +102,27 @@ def _assets(found: Sequence[AssetStatus]) -> str:
 
 
 def _checks(found: Sequence[AssetStatus]) -> str:
-    rows: list[tuple[Any, ...]] = [
-        (f"{asset.asset}: {name}", counts.passed, len(counts.warned), len(counts.failed))
-        for asset in found
-        for name, counts in asset.checks.items()
-    ]
-    return table(["check", "passed", "warned", "failed"], rows, right=(1, 2, 3)) if rows else ""
+    """Verdicts by asset; each check that is not passed everywhere on a line of its own."""
+    rows: list[tuple[Any, ...]] = []
+    for asset in found:
+        if not asset.checks:
+            continue
+        counts = asset.checks.values()
+        rows.append(
+            (
+                f"{asset.asset}: {len(asset.checks)} checks",
+                sum(count.passed for count in counts),
+                sum(len(count.warned) for count in counts),
+                sum(len(count.failed) for count in counts),
+            )
+        )
+        rows += [
+            (f"  {name}", count.passed, len(count.warned), len(count.failed))
+            for name, count in asset.checks.items()
+            if count.warned or count.failed
+        ]
+    headers = ["verdicts", "passed", "warned", "failed"]
+    return table(headers, rows, right=(1, 2, 3)) if rows else ""
 
 
 def _stale(found: Sequence[AssetStatus]) -> list[str]:

@@ -35,6 +35,11 @@ CELL = "cell"
 CONTRACT = "c"
 DAY = "u"
 
+_MICROSECONDS = 60_000_000
+_MINUTES_OF_DAY = 1440
+_OPEN_UTC = 3 * 60 + 45
+"""09:15 IST in minutes of the UTC day."""
+
 _SIDE_COLUMNS = (
     "open", "high", "low", "close", "volume", "oi", "iv", "delta", "gamma", "theta", "vega",
 )  # fmt: skip
@@ -95,7 +100,10 @@ def lay_out(chain: pl.LazyFrame | pl.DataFrame, engine: FrameEngine) -> ChainGri
         pl.int_range(pl.len(), dtype=pl.UInt32).alias(GROUP),
         (pl.struct("symbol", "date").rle_id()).cast(pl.UInt32).alias(DAY),
     )
-    minute = sessions.minute_index(sessions.ist_time("ts_minute"))
+    # whole minutes of the day by integers: GPU engines know no time of day
+    minute = (
+        pl.col("ts_minute").cast(pl.Int64) // _MICROSECONDS % _MINUTES_OF_DAY - _OPEN_UTC
+    ).cast(pl.Int32)
     rows = engine.collect(
         frame.join(groups.lazy().select(*GROUP_KEYS, GROUP), on=list(GROUP_KEYS))
         .with_columns(minute.alias(INDEX), _rank().alias("k"))

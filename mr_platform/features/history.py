@@ -20,6 +20,7 @@ from mr_platform.errors import CalendarError
 from mr_platform.features.chain_grid import GROUP_KEYS
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.kernels import windows
+from mr_platform.gateways.frame_engine import FrameEngine
 from mr_platform.trading_calendar import SESSION_MINUTES, previous_trading_day
 
 MAX_DEPTH = 252
@@ -173,30 +174,25 @@ def stream(
     )
 
 
-def closing_oi_for(hist_c3_close: pl.LazyFrame, days: pl.LazyFrame) -> pl.LazyFrame:
-    """Closing open interest of the trading day before, for each target date that reads it.
-
-    Returns:
-        symbol, date (the target), expiry_date, strike, ce_oi, pe_oi.
-    """
-    rows = past(hist_c3_close, days, 1)
-    return rows.select(*GROUP_KEYS, "strike", "ce_oi", "pe_oi")
-
-
-def minute_history(panel: pl.LazyFrame) -> pl.LazyFrame:
+def minute_history(panel: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
     """``hist_minute``: the panel's minutes that later days' streams read.
+
+    Args:
+        panel: Minute panel of whole days, ascending by cell.
+        engine: Where to work it out.
 
     Returns:
         symbol, date, expiry_date, j, and ``HIST_MINUTE_COLUMNS``, the full grid of each expiry.
     """
-    return panel.select(*GROUP_KEYS, INDEX, *HIST_MINUTE_COLUMNS)
+    return engine.collect(panel.lazy().select(*GROUP_KEYS, INDEX, *HIST_MINUTE_COLUMNS))
 
 
-def daily_history(panel: pl.DataFrame) -> pl.LazyFrame:
+def daily_history(panel: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
     """``hist_daily``: one row for each expiry of a finished day.
 
     Args:
         panel: Minute panel of whole days, ascending by cell.
+        engine: Where to work it out.
 
     Returns:
         symbol, date, expiry_date, dte, dte_bucket; ``{p}_{open,high,low,close}`` of
@@ -239,7 +235,7 @@ def daily_history(panel: pl.DataFrame) -> pl.LazyFrame:
         _sum_or_null("closing_return").alias("close30_strd_return"),
         *[pl.col(f"{name}_{what}").sum() for name in ("fut", "strd") for what in _TRADE],
     )
-    return day.select(
+    table = day.select(
         *GROUP_KEYS, "dte", "dte_bucket",
         *[f"{name}_{what}" for name in DAILY_PRICES for what in ("open", "high", "low", "close")],
         "itm1_close", "otm1_close", "iv_close", "basis_close",
@@ -252,6 +248,7 @@ def daily_history(panel: pl.DataFrame) -> pl.LazyFrame:
             for name in ("fut", "strd")
         ],
     )  # fmt: skip
+    return engine.collect(table)
 
 
 _TRADE = ("turnover", "traded")

@@ -87,7 +87,8 @@ def on_grid(
         columns: Columns of the table.
     """
     if table is None:
-        return panel.lazy().select(pl.lit(None, pl.Float64).alias(name) for name in columns)
+        nothing = [pl.lit(None, pl.Float64).alias(name) for name in columns]
+        return panel.lazy().select(ROW_KEYS).with_columns(nothing).drop(ROW_KEYS)
     return (
         panel.lazy()
         .select(ROW_KEYS)

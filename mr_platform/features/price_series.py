@@ -32,6 +32,10 @@ STEP_RANKS = 10
 SMILE_RANK = 3
 """Rank of the out-of-the-money points of the smile."""
 
+PRICE_DECIMALS = 6
+"""Sums of premiums are rounded to this: 100.05 + 89.95 must equal 190, or equal prices would not
+tie in ranks and signs. Ticks have two decimals, so nothing but rounding noise is cut."""
+
 COMBINED_WEIGHTS: Mapping[str, float] = {"strd": 0.5, "itm1": 0.3, "otm1": 0.2}
 """Weights of the combined straddle."""
 
@@ -120,13 +124,13 @@ def _selected(grid: ChainGrid) -> pl.LazyFrame:
         + COMBINED_WEIGHTS["otm1"] * legs["otm1"]
     )
     return frame.with_columns(
-        strd=legs["atm"],
-        itm1=legs["itm1"],
-        otm1=legs["otm1"],
-        comb=combined,
+        strd=legs["atm"].round(PRICE_DECIMALS),
+        itm1=legs["itm1"].round(PRICE_DECIMALS),
+        otm1=legs["otm1"].round(PRICE_DECIMALS),
+        comb=combined.round(PRICE_DECIMALS),
         ce=pl.col("atm_ce_close"),
         pe=pl.col("atm_pe_close"),
-        strd_open=_sum("atm_ce_open", "atm_pe_open"),
+        strd_open=_sum("atm_ce_open", "atm_pe_open").round(PRICE_DECIMALS),
         iv=(pl.col("atm_ce_iv") + pl.col("atm_pe_iv")) / 2.0,
     )
 
@@ -231,7 +235,7 @@ def _held_values(grid: ChainGrid) -> pl.LazyFrame:
     outputs["_before"] = pl.when(rank == 0).then(before)
     legs = ["ce_close", "pe_close", "ce_iv", "pe_iv"]
     lagged = p.run(grid.contracts.lazy(), outputs, keep=[CELL, "strike", "k", *legs])
-    picks = [pl.col("_before").max().alias("strd_lag")]
+    picks = [pl.col("_before").max().round(PRICE_DECIMALS).alias("strd_lag")]
     picks += [
         pl.when(pl.col(_flag(held, back))).then(value).max().alias(f"_{name}_{back}")
         for name, (held, value) in _HELD.items()

@@ -19,8 +19,9 @@ from mr_platform.gateways.landing import (
     stable_files,
 )
 from mr_platform.gateways.notifications import Notification, Notifier
-from mr_platform.orchestration import landing_watch, overdue
+from mr_platform.orchestration import feature_watch, landing_watch, overdue
 from mr_platform.orchestration.assets.option_chain import GROUP
+from mr_platform.orchestration.derived_tables import derived_tables
 from mr_platform.orchestration.ingestion import (
     OPTION_CHAIN,
     days_to_come,
@@ -41,6 +42,7 @@ from mr_platform.trading_calendar import (
 
 # Fixed where definitions load, hence no setting: a file is in the tables some 15 s after it landed.
 LANDING_INTERVAL_SECONDS = 10
+FEATURE_INTERVAL_SECONDS = 15
 OVERDUE_INTERVAL_SECONDS = 600
 FAILURE_INTERVAL_SECONDS = 15
 
@@ -51,10 +53,28 @@ AFTER_CLOSE = "15 16 * * *"
 
 RAW_ASSETS = dg.AssetSelection.groups(GROUP)
 
+
+def _with_checks(names: Sequence[str]) -> dg.AssetSelection:
+    assets = dg.AssetSelection.assets(*names)
+    return assets | dg.AssetSelection.checks_for_assets(*names)
+
+
 ingest_job = dg.define_asset_job(
     "ingest_option_chain_job",
     selection=RAW_ASSETS | dg.AssetSelection.checks_for_assets(OPTION_CHAIN),
     description="Landed files of the chosen partitions become the option chain, and are checked.",
+)
+
+feature_job = dg.define_asset_job(
+    "features_job",
+    selection=_with_checks([table.name for table in derived_tables()]),
+    description="The option chain of the chosen partitions becomes panel, history and features.",
+)
+
+partner_job = dg.define_asset_job(
+    "partner_features_job",
+    selection=_with_checks(feature_watch.PARTNER_ASSETS),
+    description="What reads the other symbol is made again, once that symbol has arrived.",
 )
 
 check_job = dg.define_asset_job(
@@ -107,6 +127,29 @@ def landing_sensor(
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else f"nothing new in {len(settled)} files; {waiting}",
+        cursor=memory.text(),
+    )
+
+
+@dg.sensor(
+    jobs=[feature_job, partner_job],
+    minimum_interval_seconds=FEATURE_INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the features of every new or changed option chain, and again for what "
+    "reads the other symbol when that arrives.",
+)
+def feature_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One look at what was materialised since the last."""
+    memory = feature_watch.FeatureMemory.parse(context.cursor)
+    wanted, memory = feature_watch.look(context.instance, memory)
+    requests = [
+        dg.RunRequest(run_key=run_key, partition_key=dagster_key(key), job_name=job.name)
+        for job, keys in ((feature_job, wanted.features), (partner_job, wanted.partners))
+        for key, run_key in keys
+    ]
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else "every option chain has its features",
         cursor=memory.text(),
     )
 

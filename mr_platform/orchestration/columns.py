@@ -13,7 +13,9 @@ import polars as pl
 
 from mr_platform.chain.accounts import LANDED_FILES_SCHEMA
 from mr_platform.chain.quarantine import QUARANTINE_SCHEMA
+from mr_platform.features.table_schemas import MINUTE_PANEL
 from mr_platform.orchestration.ingestion import LANDED_FILES, QUARANTINED_ROWS
+from mr_platform.registry.loader import load_registry
 from mr_platform.registry.tables import table_schema
 
 _SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
@@ -54,6 +56,19 @@ def column_schema(table: str) -> dg.TableSchema:
             [
                 dg.TableColumn(name, str(dtype), _MEANING[name])
                 for name, dtype in _SCHEMAS[table].items()
+            ]
+        )
+    registry = load_registry()
+    if table == MINUTE_PANEL or table in registry.history:
+        columns = registry.panel if table == MINUTE_PANEL else registry.history[table].columns
+        return dg.TableSchema(
+            [
+                dg.TableColumn(
+                    column.name,
+                    column.dtype,
+                    f"{column.meaning} ({column.unit})" if column.unit else column.meaning,
+                )
+                for column in columns
             ]
         )
     return dg.TableSchema(

@@ -10,8 +10,10 @@ import dagster as dg
 import polars as pl
 
 from mr_platform.errors import TableError
+from mr_platform.features.table_schemas import empty_table
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.orchestration.partitions import parse_keys
+from mr_platform.registry.loader import load_registry
 
 
 class LakehouseIOManager(dg.IOManager):
@@ -24,9 +26,13 @@ class LakehouseIOManager(dg.IOManager):
         """One lazy scan over all partitions of the run.
 
         A dict of frames, Dagster's habit for many partitions, would load them all at once.
+        History that was never made is an empty table, not a fault.
         """
         keys = parse_keys(context.asset_partition_keys) if context.has_asset_partitions else None
-        return self.lakehouse.scan(table_name(context.asset_key), keys)
+        table = table_name(context.asset_key)
+        if table in load_registry().history and not self.lakehouse.exists(table):
+            return empty_table(table)
+        return self.lakehouse.scan(table, keys)
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
         """Replace all partitions of the run in one commit."""

@@ -20,10 +20,11 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from mr_platform.errors import PlatformError
+from mr_platform.orchestration.derived_tables import derived_table
+from mr_platform.orchestration.input_versions import InputVersions
 from mr_platform.orchestration.partition_status import (
     check_counts,
     materializable_assets,
-    recorded_partitions,
     stale_partitions,
 )
 from mr_platform.orchestration.partitions import batches, parse_keys, range_tags, split_by_opening
@@ -133,7 +134,8 @@ def plan_materialization(
         instance: The home's instance.
         assets: Asset names.
         fingerprints: Fingerprint of the landed files of each partition that has any.
-        asked: Partitions asked for; None means every partition with landed files.
+        asked: Partitions asked for; None means every partition with input: landed files, or for
+            a derived asset the table it is made of.
         stale_only: Only partitions made before from another definition or other files.
         force: Also partitions that are current.
         limit: Greatest number of partitions in one run.
@@ -142,16 +144,18 @@ def plan_materialization(
         The plan; nothing was run.
     """
     graph = definitions.resolve_asset_graph()
-    wanted = sorted(fingerprints if asked is None else asked)
-    fed, to_come = split_by_opening(key for key in wanted if key in fingerprints)
-    by_text = {str(key): fingerprint for key, fingerprint in fingerprints.items()}
+    versions = InputVersions(instance, {str(key): text for key, text in fingerprints.items()})
+    inputs = {asset: versions.of(asset) for asset in assets}
+    available = set(parse_keys({key for found in inputs.values() for key in found}))
+    wanted = sorted(available if asked is None else asked)
+    fed, to_come = split_by_opening(key for key in wanted if key in available)
     incomplete: set[str] = set()
     stale: set[str] = set()
     for asset in assets:
-        recorded = recorded_partitions(instance, asset)
-        incomplete |= {str(key) for key in fed} - set(recorded)
+        recorded = versions.recorded(asset)
+        incomplete |= {str(key) for key in fed if str(key) in inputs[asset]} - set(recorded)
         code_version = graph.get(dg.AssetKey.from_user_string(asset)).code_version
-        stale |= set(stale_partitions(recorded, code_version, by_text))
+        stale |= set(stale_partitions(recorded, code_version, inputs[asset]))
     due = stale if stale_only else stale | incomplete
     to_make = [key for key in fed if (force and not stale_only) or str(key) in due]
     chosen = set(to_make)
@@ -163,11 +167,21 @@ def plan_materialization(
             for key in fed
             if key not in chosen and str(key) not in stale and str(key) not in incomplete
         ),
-        without_input=tuple(key for key in wanted if key not in fingerprints),
+        without_input=tuple(key for key in wanted if key not in available),
         to_come=tuple(to_come),
         batches=tuple(tuple(batch) for batch in batches(to_make, limit)),
         timing=run_timing(instance, assets),
     )
+
+
+def with_input(
+    instance: dg.DagsterInstance,
+    assets: Sequence[str],
+    fingerprints: Mapping[PartitionKey, str],
+) -> list[PartitionKey]:
+    """Partitions that have what at least one of the assets is made of, ascending."""
+    versions = InputVersions(instance, {str(key): text for key, text in fingerprints.items()})
+    return parse_keys({key for asset in assets for key in versions.of(asset)})
 
 
 def run_plan(
@@ -420,6 +434,9 @@ def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[s
     known = materializable_assets(definitions)
     wanted: set[str] = set()
     for name in names:
+        if set(name) & _SELECTION_SIGNS:
+            wanted |= _selected(definitions, name)
+            continue
         if name not in known:
             near = get_close_matches(name, known, n=2)
             hint = f"Near: {', '.join(near)}" if near else f"Assets: {', '.join(known)}"
@@ -428,3 +445,53 @@ def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[s
         together = made_by.keys if not made_by.can_subset else {dg.AssetKey(name)}
         wanted |= {key.to_user_string() for key in together}
     return tuple(name for name in known if name in wanted)
+
+
+_SELECTION_SIGNS = frozenset('+:*"()')
+
+
+def _selected(definitions: dg.Definitions, text: str) -> set[str]:
+    """Assets of a selection in Dagster's syntax, e.g. ``group:features`` or ``+c8_features``."""
+    graph = definitions.resolve_asset_graph()
+    core = text.removeprefix("+").removesuffix("+")
+    try:
+        selection = dg.AssetSelection.from_string(core)
+        if text.startswith("+"):
+            selection = selection.upstream()
+        if text.endswith("+"):
+            selection |= dg.AssetSelection.from_string(core).downstream()
+        keys = selection.resolve(graph)
+    except (dg.DagsterError, ValueError) as error:
+        raise PlatformError(
+            f"cannot be read as a selection of assets: {' '.join(str(error).split())}",
+            place=text,
+            next_step="Write group:features, +c8_features (with all it reads) or an asset's name",
+        ) from error
+    if not keys:
+        raise PlatformError(
+            "selects no asset",
+            place=text,
+            next_step=f"Groups: {', '.join(sorted(graph.all_group_names))}",
+        )
+    return {key.to_user_string() for key in keys & graph.materializable_asset_keys}
+
+
+def stages(assets: Sequence[str]) -> list[tuple[str, ...]]:
+    """Assets cut into stages, each run over all partitions before the next begins.
+
+    Runs go symbol by symbol, but c6 reads the panels of both symbols, and a component the
+    history of the days before: raw tables first, then panel and history, then components.
+
+    Args:
+        assets: Asset names in data order.
+    """
+    cut: list[list[str]] = [[], [], []]
+    for name in assets:
+        table = derived_table(name)
+        if table is None:
+            cut[0].append(name)
+        elif table.group == "features" or name == "hist_c8_zone":
+            cut[2].append(name)
+        else:
+            cut[1].append(name)
+    return [tuple(stage) for stage in cut if stage]

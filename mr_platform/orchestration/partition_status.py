@@ -30,7 +30,7 @@ class RecordedPartition:
 
     Attributes:
         code_version: Code version of the definition that made it, or None when unversioned.
-        fingerprint: Fingerprint of the landed files it was made from, or None.
+        fingerprint: Fingerprint of the inputs it was made from, or None.
         made_at: When it was recorded, UTC.
         run_id: The run that made it.
     """
@@ -66,7 +66,7 @@ class AssetStatus:
         stale: Partitions made from another definition or other files, with the reason.
         failed: Partitions whose latest attempt failed.
         running: Partitions being made now.
-        missing: Partitions with landed input that were never made.
+        missing: Partitions with input that were never made.
         checks: Verdicts by check name.
     """
 
@@ -102,7 +102,8 @@ def read_asset_status(
         definitions: The project's definitions.
         instance: The home's instance.
         asset: Asset name.
-        fingerprints: Fingerprint of the landed files by partition key, for partitions with input.
+        fingerprints: Fingerprint of the inputs by partition key, for partitions with input
+            (``input_versions.InputVersions.of``).
 
     Returns:
         The asset's status; partition keys are sorted.
@@ -130,8 +131,9 @@ def stale_partitions(
     """Made partitions that a rebuild would change, with the reason, sorted by key.
 
     A partition is stale when the code version of its definition differs from the one recorded,
-    or when the landed files it is fed by differ from those recorded. Files that were taken away
-    leave what was made of them as it is: deleting input must not delete output.
+    or when the inputs it is fed by (landed files, partitions of other tables) differ from those
+    recorded. Files that were taken away leave what was made of them as it is: deleting input must
+    not delete output.
     """
     reasons: dict[str, str] = {}
     for key in sorted(recorded):
@@ -139,7 +141,7 @@ def stale_partitions(
         if made.code_version != code_version:
             reasons[key] = f"definition changed ({made.code_version} → {code_version})"
         elif made.fingerprint and fingerprints.get(key, made.fingerprint) != made.fingerprint:
-            reasons[key] = "landed files changed"
+            reasons[key] = "inputs changed"
     return reasons
 
 

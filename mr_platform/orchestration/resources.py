@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from mr_platform.config.settings import Settings, load_settings
+from mr_platform.gateways.frame_engine import CpuEngine, FrameEngine
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.landing import LandingCatalogue, LandingZone
 from mr_platform.gateways.notifications import Notifier, build_notifier
@@ -66,6 +67,12 @@ def notifier_resource(context: dg.InitResourceContext) -> Notifier:
     return build_notifier(_settings(context))
 
 
+@dg.resource(description="Where features are worked out.")
+def frame_engine_resource(context: dg.InitResourceContext) -> FrameEngine:
+    """The engine that the settings name."""
+    return CpuEngine()
+
+
 def build_resources(settings: SettingsResource | None = None) -> dict[str, object]:
     """Every resource of the definitions, by key.
 
@@ -75,6 +82,7 @@ def build_resources(settings: SettingsResource | None = None) -> dict[str, objec
     return {
         SETTINGS: settings or SettingsResource(),
         "lakehouse": lakehouse_resource,
+        "frame_engine": frame_engine_resource,
         "landing": landing_resource,
         "catalogue": catalogue_resource,
         "notifier": notifier_resource,

@@ -116,8 +116,8 @@ def test_a_rewritten_file_makes_exactly_its_partition_stale(
     landed.write_text("".join(lines[:-1]))
     status = document(run("status", "--home", home, "--json"))
     for asset in status["assets"]:
-        assert asset["stale"] == {KEYS[1]: "landed files changed"}
-    assert f"{KEYS[1]}  landed files changed" in run("status", "--home", home).stdout
+        assert asset["stale"] == {KEYS[1]: "inputs changed"}
+    assert f"{KEYS[1]}  inputs changed" in run("status", "--home", home).stdout
     made = run("materialize", "option_chain", "--stale", "--home", home, "--json")
     assert document(made)["made"] == [KEYS[1]]
     again = run("materialize", "option_chain", "--stale", "--home", home, "--json")

@@ -104,7 +104,7 @@ def test_a_file_landed_again_makes_its_partition_stale(instance: dg.DagsterInsta
     status = read_asset_status(
         definitions, instance, "first", {**FILES, "2024-01-02|NIFTY": "other files"}
     )
-    assert status.stale == {"2024-01-02|NIFTY": "landed files changed"}
+    assert status.stale == {"2024-01-02|NIFTY": "inputs changed"}
 
 
 def test_files_taken_away_leave_what_was_made_of_them() -> None:

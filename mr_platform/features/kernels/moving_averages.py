@@ -1,7 +1,7 @@
 """Exponential means with normalised weights, and what is built on them: Wilder means, MACD.
 
 Here: one kernel for every EMA, in a form that both engines run (running sums, no ewm function).
-Not here: where a stream starts (``features/streams.py``), RSI (``oscillators.py``).
+Not here: where a stream starts (``features/history.py``), RSI (``oscillators.py``).
 """
 
 from __future__ import annotations

@@ -29,20 +29,28 @@ def normal_density(x: pl.Expr) -> pl.Expr:
 
 
 def normal_cdf(x: pl.Expr) -> pl.Expr:
-    """Phi(x), accurate to some 1e-14 (Hart 1968, algorithm 5666, as given by West 2005).
+    """Phi(x), accurate to some 1e-14 of 1.
 
     Args:
         x: Any real numbers; give a column, since the expression names it many times.
     """
-    size = x.abs()
+    upper = normal_tail(x.abs())
+    return pl.when(x > 0.0).then(1.0 - upper).otherwise(upper)
+
+
+def normal_tail(size: pl.Expr) -> pl.Expr:
+    """1 - Phi(size) (Hart 1968, algorithm 5666, as given by West 2005).
+
+    Args:
+        size: Numbers of at least 0; give a column, since the expression names it many times.
+    """
     tail = (size * size * -0.5).exp()
     near = tail * _polynomial(size, _NUMERATOR) / _polynomial(size, _DENOMINATOR)
     fraction = size + 0.65
     for step in (4.0, 3.0, 2.0, 1.0):
         fraction = size + step / fraction
     far = tail / fraction / 2.506628274631
-    upper = pl.when(size < _SPLIT).then(near).otherwise(far)
-    return pl.when(x > 0).then(1.0 - upper).otherwise(upper)
+    return pl.when(size < _SPLIT).then(near).otherwise(far)
 
 
 def _polynomial(x: pl.Expr, coefficients: tuple[float, ...]) -> pl.Expr:

@@ -118,16 +118,43 @@ def _evaluation(
     judgement: Judgement,
     records: Mapping[str, dg.EventLogRecord],
 ) -> dg.AssetCheckEvaluation:
+    severity = dg.AssetCheckSeverity.ERROR if rule.blocks else dg.AssetCheckSeverity.WARN
+    return evaluation_of(
+        CHAIN_KEY, rule.name, key, judgement, records, severity=severity, blocking=rule.blocks
+    )
+
+
+def evaluation_of(
+    asset: dg.AssetKey,
+    name: str,
+    key: PartitionKey,
+    judgement: Judgement,
+    records: Mapping[str, dg.EventLogRecord],
+    *,
+    severity: dg.AssetCheckSeverity,
+    blocking: bool,
+) -> dg.AssetCheckEvaluation:
+    """A verdict as Dagster stores it, about the partition's latest materialization.
+
+    Args:
+        asset: The asset judged.
+        name: Name of the check.
+        key: The partition judged.
+        judgement: The verdict.
+        records: Latest materializations by partition.
+        severity: What a failure counts as.
+        blocking: Whether a failure stops what is downstream.
+    """
     partition = str(dagster_key(key))
     record = records.get(partition)
     return dg.AssetCheckEvaluation(
-        asset_key=CHAIN_KEY,
-        check_name=rule.name,
+        asset_key=asset,
+        check_name=name,
         passed=judgement.passed,
         description=judgement.sentence,
         metadata=dict(judgement.numbers),
-        severity=dg.AssetCheckSeverity.ERROR if rule.blocks else dg.AssetCheckSeverity.WARN,
-        blocking=rule.blocks,
+        severity=severity,
+        blocking=blocking,
         partition=partition,
         target_materialization_data=record
         and TargetMaterialization(

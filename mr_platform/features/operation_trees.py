@@ -1,0 +1,320 @@
+"""Polars expressions and lazy frames as plain trees of named operations.
+
+Here: two readers, one of expressions without a frame, one of whole frames with their types.
+Not here: which operations an engine runs (``gpu_operations.py``).
+
+Expressions are read from their JSON form. Frames are read through the traversal object of Polars
+from which cuDF's engine itself translates (``cudf_polars/dsl/translate.py``), unoptimised, as
+``gateways/frame_engine.py`` has them worked out; no data is copied. Both give an operation the
+same name: ``cum_sum``, ``boolean.is_null``, ``rolling.mean``, ``temporal.date``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of an expression with those it is applied to.
+
+    Attributes:
+        kind: ``column``, ``literal``, ``len``, ``function``, ``aggregate``, ``window``,
+            ``binary``, ``conditional``, ``cast``, ``filter``, ``sort``, ``sort_by``, ``gather``,
+            ``slice``, or another word for what no reader takes apart.
+        name: Which one, in small letters; the kind where there is but one.
+        arguments: What it is applied to; of a window the function first, then the keys.
+        options: The settings that decide whether an engine runs it.
+        dtype: Type of the result, where the reader knows it.
+    """
+
+    kind: str
+    name: str
+    arguments: tuple[Operation, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dtype: pl.DataType | None = None
+
+    def walk(self) -> Iterator[Operation]:
+        """This operation and all below it."""
+        yield self
+        for argument in self.arguments:
+            yield from argument.walk()
+
+
+@dataclass(frozen=True)
+class PlanNode:
+    """One step of a lazy frame.
+
+    Attributes:
+        name: ``Select``, ``HStack``, ``GroupBy``, ``Join``, ``Sort``, ``Filter``, ….
+        detail: Kind of a join, name of a mapped function; empty elsewhere.
+        expressions: By output name.
+        schema: Columns and types that it gives.
+    """
+
+    name: str
+    detail: str
+    expressions: tuple[tuple[str, Operation], ...]
+    schema: Mapping[str, pl.DataType]
+
+
+def snake(name: str) -> str:
+    """``CumSum`` as ``cum_sum``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+# -- expressions, from their JSON form ------------------------------------------------------------
+
+_LEAVES = {"Column": "column", "Selector": "column", "Literal": "literal"}
+_ONE_OF_ITS_KIND = {
+    "Len": "len", "Ternary": "conditional", "Cast": "cast", "Filter": "filter", "Sort": "sort",
+    "SortBy": "sort_by", "Gather": "gather", "Slice": "slice",
+}  # fmt: skip
+_TRANSPARENT = ("Alias", "KeepName", "RenameAlias")
+
+_FAMILIES = {
+    "Boolean": "boolean", "StringExpr": "string", "TemporalExpr": "temporal",
+    "StructExpr": "struct", "ListExpr": "list", "ArrayExpr": "array", "RollingExpr": "rolling",
+    "Range": "range", "Bitwise": "bitwise",
+}  # fmt: skip
+"""Functions that the JSON form groups, and the first word of their names here."""
+
+_SYNONYMS = {"generic": "pow", "set_sorted_flag": "set_sorted", "int_range": "range.int_range"}
+
+
+def expression_tree(expression: pl.Expr) -> Operation:
+    """Operations of an expression; an opaque one where Polars cannot write it down."""
+    try:
+        text = expression.meta.serialize(format="json")
+    except (pl.exceptions.ComputeError, ModuleNotFoundError):
+        return Operation("opaque", "python function")
+    return _from_json(json.loads(text))
+
+
+def _from_json(node: Any) -> Operation:
+    tag, content = _tagged(node)
+    if tag in _TRANSPARENT:
+        return _operands(content)[0]
+    if tag in _LEAVES:
+        return Operation(_LEAVES[tag], _LEAVES[tag])
+    if tag == "Function":
+        arguments = tuple(_from_json(one) for one in content["input"])
+        name, options = _json_function(content["function"])
+        return Operation("function", name, arguments, options)
+    if tag == "Agg":
+        name, payload = _tagged(content)
+        return Operation("aggregate", snake(name), _operands(payload))
+    if tag == "Over":
+        options = {
+            "mapping": snake(content["mapping"]), "ordered": content["order_by"] is not None
+        }  # fmt: skip
+        keys = tuple(_from_json(one) for one in content["partition_by"])
+        return Operation("window", "over", (_from_json(content["function"]), *keys), options)
+    if tag == "BinaryExpr":
+        sides = (_from_json(content["left"]), _from_json(content["right"]))
+        return Operation("binary", snake(content["op"]), sides)
+    kind = _ONE_OF_ITS_KIND.get(tag, snake(tag))
+    options = {"type": _json_type(content["dtype"])} if tag == "Cast" else {}
+    return Operation(kind, kind, _operands(content), options)
+
+
+def _tagged(node: Any) -> tuple[str, Any]:
+    """A JSON variant's tag and content; a bare word is a variant without content."""
+    if isinstance(node, str):
+        return node, {}
+    ((tag, content),) = node.items()
+    return str(tag), content
+
+
+_EXPRESSION_TAGS = frozenset(
+    (*_LEAVES, *_ONE_OF_ITS_KIND, *_TRANSPARENT, "Function", "Agg", "Over", "BinaryExpr", "Rolling",
+     "AnonymousFunction", "Explode", "Element", "Eval", "Field")
+)  # fmt: skip
+
+
+def _operands(content: Any) -> tuple[Operation, ...]:
+    """The expressions directly inside a variant's content."""
+    if isinstance(content, dict):
+        if len(content) == 1 and next(iter(content)) in _EXPRESSION_TAGS:
+            return (_from_json(content),)
+        return tuple(one for key, value in content.items() if key != "dtype"
+                     for one in _operands(value))  # fmt: skip
+    if isinstance(content, list):
+        return tuple(one for value in content for one in _operands(value))
+    return (_from_json(content),) if content in ("Len", "Element") else ()
+
+
+def _json_function(function: Any) -> tuple[str, dict[str, Any]]:
+    tag, content = _tagged(function)
+    if tag in _FAMILIES:
+        inner, settings = _tagged(content["function"] if tag == "RollingExpr" else content)
+        if tag == "RollingExpr":
+            settings = content["options"]
+        name = f"{_FAMILIES[tag]}.{snake(inner)}"
+        return name, _settings(name, settings)
+    if tag in ("Trigonometry", "Pow", "Hyperbolic"):
+        tag, content = _tagged(content)
+    name = snake(tag)
+    return _SYNONYMS.get(name, name), _settings(name, content)
+
+
+def _settings(name: str, content: Any) -> dict[str, Any]:
+    """The settings, of all that JSON holds, that decide whether an engine runs the function."""
+    if name.startswith("rolling."):
+        return {"weighted": content.get("weights") is not None}
+    if name == "fill_null_with_strategy":
+        strategy, limit = _tagged(content)
+        return {"strategy": snake(strategy), "limited": bool(limit)}
+    if name == "rank":
+        return {"method": snake(content["options"]["method"])}
+    if name == "diff":
+        return {"nulls": snake(_tagged(content)[0])}
+    if name == "quantile":
+        return {"interpolation": snake(content["method"])}
+    return {}
+
+
+def _json_type(dtype: Any) -> str:
+    _, content = _tagged(dtype)
+    return _tagged(content)[0] if content else str(dtype)
+
+
+# -- frames, through the traversal that cuDF translates from --------------------------------------
+
+
+def frame_nodes(frame: pl.LazyFrame) -> Iterator[PlanNode]:
+    """The steps of a lazy frame with their expressions, unoptimised.
+
+    Raises:
+        NotImplementedError: Polars shows a step to no engine (Python functions over frames).
+    """
+    unoptimised = pl.QueryOptFlags.none()._pyoptflags
+    yield from _FrameReader(frame._ldf.with_optimizations(unoptimised).visit()).nodes()
+
+
+class _FrameReader:
+    """Reads one plan; ``nt`` is the traversal object, whose current node gives types meaning."""
+
+    def __init__(self, nt: Any) -> None:
+        self._nt = nt
+        self._seen: set[int] = set()
+
+    def nodes(self) -> Iterator[PlanNode]:
+        number = self._nt.get_node()
+        if number in self._seen:
+            return
+        self._seen.add(number)
+        node = self._nt.view_current_node()
+        inputs = self._nt.get_inputs()
+        yield PlanNode(
+            name=type(node).__name__,
+            detail=_detail(node),
+            expressions=tuple(self._expressions(node, inputs)),
+            schema=self._nt.get_schema(),
+        )
+        for child in inputs:
+            self._nt.set_node(child)
+            yield from self.nodes()
+        self._nt.set_node(number)
+
+    def _expressions(self, node: Any, inputs: Sequence[int]) -> Iterator[tuple[str, Operation]]:
+        """Expressions of the current node, each read where its columns have their types."""
+        number = self._nt.get_node()
+        by_input = (
+            [(inputs[0], node.left_on), (inputs[1], node.right_on)]
+            if type(node).__name__ == "Join"
+            else [(inputs[0] if inputs else number, self._nt.get_exprs())]
+        )
+        for where, expressions in by_input:
+            self._nt.set_node(where)
+            for one in expressions:
+                yield one.output_name, self._read(one.node)
+        self._nt.set_node(number)
+
+    def _read(self, number: int) -> Operation:
+        try:
+            node = self._nt.view_expression(number)
+        except NotImplementedError as refusal:
+            return Operation("opaque", str(refusal))
+        kind = type(node).__name__
+        read = _VIEWS.get(kind, lambda _: (snake(kind), snake(kind), (), {}))
+        word, name, arguments, options = read(node)
+        return Operation(
+            word,
+            name,
+            tuple(self._read(one) for one in arguments),
+            options,
+            self._nt.get_dtype(number),
+        )
+
+
+def _detail(node: Any) -> str:
+    kind = type(node).__name__
+    if kind == "Join":
+        how = node.options[0]
+        return str(how if isinstance(how, str) else how[0])
+    if kind == "MapFunction":
+        return str(node.function[0])
+    if kind == "GroupBy" and (node.options.dynamic or node.options.rolling):
+        return "by time"
+    return ""
+
+
+_View = tuple[str, str, Sequence[int], dict[str, Any]]
+
+
+def _view_function(node: Any) -> _View:
+    first, *options = node.function_data
+    name = first if isinstance(first, str) else _enumerated(first)
+    settings: dict[str, Any] = {}
+    if name.startswith("rolling."):
+        settings = {"weighted": options[2] is not None}
+    elif name == "fill_null_with_strategy":
+        settings = {"strategy": options[0], "limited": bool(options[1])}
+    elif name == "rank":
+        settings = {"method": options[0]}
+    elif name == "diff":
+        settings = {"nulls": options[0]}
+    elif name == "quantile":
+        settings = {"interpolation": options[0]}
+    return "function", name, node.input, settings
+
+
+def _enumerated(value: object) -> str:
+    """``BooleanFunction.IsNull`` as ``boolean.is_null``."""
+    family, _, name = str(value).partition(".")
+    return f"{snake(family.removesuffix('Function'))}.{snake(name)}"
+
+
+def _view_window(node: Any) -> _View:
+    mapping = getattr(node.options, "kind", "by_time")
+    options = {"mapping": mapping, "ordered": node.order_by is not None}
+    return "window", "over", (node.function, *node.partition_by), options
+
+
+_VIEWS: Mapping[str, Callable[[Any], _View]] = {
+    "Column": lambda _: ("column", "column", (), {}),
+    "Literal": lambda _: ("literal", "literal", (), {}),
+    "Len": lambda _: ("len", "len", (), {}),
+    "Function": _view_function,
+    "Window": _view_window,
+    "Agg": lambda node: ("aggregate", node.name, node.arguments, {}),
+    "BinaryExpr": lambda node: (
+        "binary", snake(str(node.op).partition(".")[2]), (node.left, node.right), {}
+    ),
+    "Ternary": lambda node: (
+        "conditional", "conditional", (node.predicate, node.truthy, node.falsy), {}
+    ),
+    "Cast": lambda node: ("cast", "cast", (node.expr,), {"type": type(node.dtype).__name__}),
+    "Filter": lambda node: ("filter", "filter", (node.input, node.by), {}),
+    "Sort": lambda node: ("sort", "sort", (node.expr,), {}),
+    "SortBy": lambda node: ("sort_by", "sort_by", (node.expr, *node.by), {}),
+    "Gather": lambda node: ("gather", "gather", (node.expr, node.idx), {}),
+    "Slice": lambda node: ("slice", "slice", (node.input, node.offset, node.length), {}),
+}  # fmt: skip
