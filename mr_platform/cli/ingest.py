@@ -99,7 +99,8 @@ def ingest(terminal: Terminal, paths: tuple[Path, ...]) -> None:
 
 def ingest_paths(terminal: Terminal, graph: Graph, paths: Iterable[Path]) -> IngestReport:
     """Place files, look into them, and materialise what they hold."""
-    from mr_platform.orchestration.materialization import plan_materialization, require_assets
+    from mr_platform.orchestration.asset_selection import require_assets
+    from mr_platform.orchestration.materialization import plan_materialization
 
     files = _placed(graph, paths)
     landed = {file.file for file in files if file.file}

@@ -64,7 +64,7 @@ def materialize(
     """
     if stale and force:
         raise click.UsageError("--stale and --force exclude each other.")
-    from mr_platform.orchestration.materialization import require_assets, stages
+    from mr_platform.orchestration.asset_selection import require_assets, stages
 
     plans: list[Plan] = []
     outcomes: list[BatchOutcome] = []

@@ -32,8 +32,8 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
     A partition is stale when its definition changed since it was made, or when other files feed
     it now. `mr materialize ASSET --stale` makes exactly the stale ones again.
     """
+    from mr_platform.orchestration.asset_selection import require_assets
     from mr_platform.orchestration.input_versions import InputVersions
-    from mr_platform.orchestration.materialization import require_assets
     from mr_platform.orchestration.partition_status import (
         materializable_assets,
         read_asset_status,

@@ -20,7 +20,7 @@ from mr_platform.features.c6_windows import window_statistics
 from mr_platform.features.column_plan import INDEX, ColumnPlan
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.features.kernels.across import count_across, mean_across, sum_across
-from mr_platform.features.kernels.windows import lag, ratio, rolling_std
+from mr_platform.features.kernels.windows import lag, ratio, rolling_mean, rolling_std
 from mr_platform.features.stacks import run_stacked
 from mr_platform.gateways.frame_engine import FrameEngine
 

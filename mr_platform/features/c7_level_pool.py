@@ -88,14 +88,16 @@ def nearest(levels: Sequence[pl.Expr], side: str) -> pl.Expr:
     """Greatest level at or below spot (support), or least one above it (resistance)."""
     spot = pl.col("spot")
     if side == "support":
-        return pl.max_horizontal([pl.when(x <= spot).then(x) for x in levels])
-    return pl.min_horizontal([pl.when(x > spot).then(x) for x in levels])
+        return nearer([pl.when(x <= spot).then(x) for x in levels], side)
+    return nearer([pl.when(x > spot).then(x) for x in levels], side)
 
 
 def nearer(candidates: Sequence[pl.Expr], side: str) -> pl.Expr:
     """The nearest of levels that are on the side of spot already."""
     pick = pl.max_horizontal if side == "support" else pl.min_horizontal
-    return pick(list(candidates))
+    # Polars holds a condition that is nowhere true as one null, and the greatest of such nulls
+    # as a column of one row; the condition on spot gives it all rows again
+    return pl.when(pl.col("spot").is_not_null()).then(pick(list(candidates)))
 
 
 def least_distance(level: pl.Expr, others: Sequence[pl.Expr]) -> pl.Expr:

@@ -12,19 +12,15 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from mr_platform.errors import PlatformError
-from mr_platform.orchestration.derived_tables import derived_table
 from mr_platform.orchestration.input_versions import InputVersions
 from mr_platform.orchestration.partition_status import (
     check_counts,
-    materializable_assets,
     stale_partitions,
 )
 from mr_platform.orchestration.partitions import batches, parse_keys, range_tags, split_by_opening
@@ -416,82 +412,3 @@ def _kinds(error: SerializableErrorInfo | None) -> set[str]:
 def _is_dagsters(error: SerializableErrorInfo) -> bool:
     name = (error.cls_name or "").rsplit(".", 1)[-1]
     return name.startswith("Dagster") or name == "RetryRequested"
-
-
-def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[str, ...]:
-    """Check asset names; add those that one computation makes together with them.
-
-    Args:
-        definitions: The project's definitions.
-        names: Asset names as a person gave them.
-
-    Returns:
-        The assets to make, in data order.
-
-    Raises:
-        PlatformError: A name is no materialisable asset; near names are told.
-    """
-    known = materializable_assets(definitions)
-    wanted: set[str] = set()
-    for name in names:
-        if set(name) & _SELECTION_SIGNS:
-            wanted |= _selected(definitions, name)
-            continue
-        if name not in known:
-            near = get_close_matches(name, known, n=2)
-            hint = f"Near: {', '.join(near)}" if near else f"Assets: {', '.join(known)}"
-            raise PlatformError("no such asset", place=name, next_step=hint)
-        made_by = definitions.resolve_assets_def(name)
-        together = made_by.keys if not made_by.can_subset else {dg.AssetKey(name)}
-        wanted |= {key.to_user_string() for key in together}
-    return tuple(name for name in known if name in wanted)
-
-
-_SELECTION_SIGNS = frozenset('+:*"()')
-
-
-def _selected(definitions: dg.Definitions, text: str) -> set[str]:
-    """Assets of a selection in Dagster's syntax, e.g. ``group:features`` or ``+c8_features``."""
-    graph = definitions.resolve_asset_graph()
-    core = text.removeprefix("+").removesuffix("+")
-    try:
-        selection = dg.AssetSelection.from_string(core)
-        if text.startswith("+"):
-            selection = selection.upstream()
-        if text.endswith("+"):
-            selection |= dg.AssetSelection.from_string(core).downstream()
-        keys = selection.resolve(graph)
-    except (dg.DagsterError, ValueError) as error:
-        raise PlatformError(
-            f"cannot be read as a selection of assets: {' '.join(str(error).split())}",
-            place=text,
-            next_step="Write group:features, +c8_features (with all it reads) or an asset's name",
-        ) from error
-    if not keys:
-        raise PlatformError(
-            "selects no asset",
-            place=text,
-            next_step=f"Groups: {', '.join(sorted(graph.all_group_names))}",
-        )
-    return {key.to_user_string() for key in keys & graph.materializable_asset_keys}
-
-
-def stages(assets: Sequence[str]) -> list[tuple[str, ...]]:
-    """Assets cut into stages, each run over all partitions before the next begins.
-
-    Runs go symbol by symbol, but c6 reads the panels of both symbols, and a component the
-    history of the days before: raw tables first, then panel and history, then components.
-
-    Args:
-        assets: Asset names in data order.
-    """
-    cut: list[list[str]] = [[], [], []]
-    for name in assets:
-        table = derived_table(name)
-        if table is None:
-            cut[0].append(name)
-        elif table.group == "features" or name == "hist_c8_zone":
-            cut[2].append(name)
-        else:
-            cut[1].append(name)
-    return [tuple(stage) for stage in cut if stage]

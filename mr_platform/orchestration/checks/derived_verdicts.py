@@ -68,35 +68,25 @@ class DerivedRule:
     applies: Callable[[DerivedTable], bool]
 
 
-def _has_rows(facts: TableFacts) -> Judgement:
-    rows = facts.rows.height
-    return Judgement(rows > 0, f"{rows:,} rows", {"rows": rows})
-
-
-def _keys(facts: TableFacts) -> Judgement:
+def _rows(facts: TableFacts) -> Judgement:
+    """Rows there are, each key once, and for components exactly those of the panel."""
     grain = [name for name in facts.table.grain if name in facts.rows.columns]
-    repeated = facts.rows.height - facts.rows.select(grain).unique().height
-    return Judgement(
-        repeated == 0,
-        f"{repeated:,} rows repeat the key {', '.join(grain)}"
-        if repeated
-        else f"each {', '.join(grain)} has one row",
-        {"rows_repeated": repeated},
-    )
-
-
-def _spine(facts: TableFacts) -> Judgement:
-    assert facts.spine is not None
-    keys = ["ts_minute", "dte"]
-    lacking = facts.spine.join(facts.rows, on=keys, how="anti").height
-    extra = facts.rows.join(facts.spine, on=keys, how="anti").height
-    return Judgement(
-        lacking == 0 and extra == 0,
-        f"{lacking:,} minutes of the panel have no row, {extra:,} rows have no minute there"
-        if lacking or extra
-        else "one row for each minute and expiry that the chain quotes",
-        {"rows_lacking": lacking, "rows_extra": extra},
-    )
+    rows = facts.rows.height
+    repeated = rows - facts.rows.select(grain).unique().height
+    numbers = {"rows": rows, "rows_repeated": repeated}
+    told = [] if rows else ["no rows"]
+    if repeated:
+        told.append(f"{repeated:,} rows repeat the key {', '.join(grain)}")
+    if facts.spine is not None:
+        keys = ["ts_minute", "dte"]
+        lacking = facts.spine.join(facts.rows, on=keys, how="anti").height
+        extra = facts.rows.join(facts.spine, on=keys, how="anti").height
+        numbers |= {"rows_lacking": lacking, "rows_extra": extra}
+        if lacking or extra:
+            told.append(
+                f"{lacking:,} minutes of the panel have no row, {extra:,} rows no minute there"
+            )
+    return Judgement(not told, "; ".join(told) or f"{rows:,} rows, each key once", numbers)
 
 
 def _ranges(facts: TableFacts) -> Judgement:
@@ -171,19 +161,22 @@ def _is_component(table: DerivedTable) -> bool:
     return table.group == "features"
 
 
-def _always(table: DerivedTable) -> bool:
-    return True
+def _is_no_component(table: DerivedTable) -> bool:
+    return not _is_component(table)
 
 
+# Each verdict is an event of a few milliseconds for every partition, so one check asks all that
+# can be asked of the rows as a whole.
 RULES: tuple[DerivedRule, ...] = (
-    DerivedRule("has_rows", "The partition holds rows.", True, True, _has_rows, _always),
-    DerivedRule("keys_are_unique", "One row for each key.", True, True, _keys, _always),
+    DerivedRule(
+        "rows_are_sound", "There are rows, one for each key.", True, True, _rows, _is_no_component
+    ),
     DerivedRule(
         "rows_match_the_panel",
         "One row for each minute and expiry that the chain quotes, and no other.",
         True,
         True,
-        _spine,
+        _rows,
         _is_component,
     ),
     DerivedRule(
@@ -200,7 +193,7 @@ RULES: tuple[DerivedRule, ...] = (
         False,
         False,
         _inputs_current,
-        _always,
+        _is_component,
     ),
 )
 

@@ -1,0 +1,199 @@
+"""How every plot looks: colours, the time axis, shaded zones, labels beside a plot.
+
+Here: what all plots of a day share.
+Not here: what a plot shows (the modules named after it).
+
+Colours are those of Okabe and Ito, which stay apart for readers with any form of colour
+blindness; calls are blue and puts vermilion everywhere, and no meaning hangs on red and green.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mr_platform.trading_calendar import SESSION_MINUTES, SESSION_OPEN, ZONES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#1f2933"
+MUTED = "#5f6b76"
+FAINT = "#c9d0d6"
+BAND = "#f3f5f8"
+PAPER = "#ffffff"
+
+SPOT = INK
+CALL = "#0072b2"
+PUT = "#d55e00"
+STRADDLE = "#00795b"
+VWAP = "#b8860b"
+MAX_PAIN = "#a6498b"
+LEVEL = "#6b7785"
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#a6498b", "#b8860b", "#56b4e9")
+"""Colours of several series of one kind, such as expiries."""
+
+NO_ROW = "#dfe3e7"
+"""Where there is nothing to show: no row, or a null."""
+
+PARAMETERS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 8.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "grid.color": "#e6eaee",
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.3,
+    "lines.solid_joinstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.handlelength": 1.6,
+    "text.color": INK,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+}
+
+MINUTES = np.arange(SESSION_MINUTES)
+_TICKS = ("09:15", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "15:30")
+_ARROWS = {-1: "↓ ", 0: "", 1: "↑ "}
+
+
+@dataclass(frozen=True)
+class SideLabel:
+    """A text at the right edge of a plot, at the height of a value."""
+
+    value: float
+    text: str
+    colour: str = INK
+
+
+def minute_of(clock: dt.time) -> int:
+    """Minutes from the open of the session to an IST time of day."""
+    return (clock.hour - SESSION_OPEN.hour) * 60 + clock.minute - SESSION_OPEN.minute
+
+
+def clock_of(minute: int) -> str:
+    """IST time of day of a minute of the session."""
+    total = SESSION_OPEN.hour * 60 + SESSION_OPEN.minute + minute
+    return f"{total // 60:02d}:{total % 60:02d}"
+
+
+def time_axis(axes: Axes, *, labelled: bool) -> None:
+    """Minutes of the session in IST along the lower edge."""
+    places = [minute_of(dt.time.fromisoformat(text)) for text in _TICKS]
+    axes.set_xlim(-0.5, SESSION_MINUTES - 0.5)
+    axes.set_xticks(places, labels=_TICKS if labelled else [""] * len(places))
+    if labelled:
+        axes.set_xlabel("time of day, IST (start of the minute)", labelpad=2)
+
+
+def shade_zones(axes: Axes, *, named: bool = False) -> None:
+    """Shade every second zone of the session; name them along the upper edge."""
+    for place, zone in enumerate(ZONES):
+        first, last = minute_of(zone.start) - 0.5, minute_of(zone.end) - 0.5
+        if place % 2 == 0:
+            axes.axvspan(first, last, color=BAND, zorder=0, linewidth=0)
+        if named:
+            axes.text(
+                (first + last) / 2,
+                1.0,
+                zone.name.replace("_", " ").lower(),
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize=7.5,
+                color=MUTED,
+            )
+
+
+def finish(axes: Axes, label: str, *, labelled: bool, named: bool = False) -> None:
+    """Zones, grid, time axis and the unit of the value axis."""
+    shade_zones(axes, named=named)
+    axes.grid(axis="y")
+    time_axis(axes, labelled=labelled)
+    axes.set_ylabel(label)
+
+
+def side_labels(axes: Axes, labels: Sequence[SideLabel], *, size: float = 8) -> None:
+    """Write values beside the plot, pushed apart where they would overlap.
+
+    A value outside the plot is written at the nearest edge with an arrow.
+    """
+    low, high = axes.get_ylim()
+    figure = axes.get_figure()
+    if not labels or figure is None or high == low:
+        return
+    height = float(axes.get_position().height * figure.get_figure(root=True).get_figheight() * 72)
+    gap = 1.3 * size / height
+    ascending = sorted(labels, key=lambda label: label.value)
+    wanted = [(label.value - low) / (high - low) for label in ascending]
+    for label, place, at in zip(
+        ascending, wanted, spread([min(max(p, 0.0), 1.0) for p in wanted], gap), strict=True
+    ):
+        arrow = _ARROWS[-1 if place < 0 else 1 if place > 1 else 0]
+        axes.annotate(
+            f"{arrow}{label.text}",
+            xy=(1.0, min(max(place, 0.0), 1.0)),
+            xytext=(1.018, at),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            fontsize=size,
+            color=label.colour,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.7, "shrinkA": 0,
+                        "shrinkB": 0},
+        )  # fmt: skip
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Ascending places moved as little as needed to lie at least ``gap`` apart.
+
+    Places that collide become a block around their mean; blocks that collide are joined.
+    """
+    blocks: list[tuple[float, int]] = []
+    for place in places:
+        mean, count = place, 1
+        while blocks:
+            before, size = blocks[-1]
+            if mean - gap * (count - 1) / 2 - (before + gap * (size - 1) / 2) >= gap:
+                break
+            mean = (mean * count + before * size) / (count + size)
+            count += size
+            blocks.pop()
+        blocks.append((mean, count))
+    return [
+        mean + gap * (number - (count - 1) / 2) for mean, count in blocks for number in range(count)
+    ]
+
+
+def nothing_here(axes: Axes, text: str) -> None:
+    """Say inside an empty plot why it is empty."""
+    axes.set_yticks([])
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=MUTED,
+        fontsize=9,
+        wrap=True,
+    )
