@@ -23,3 +23,30 @@ def real_data() -> Path:
     if named:
         pytest.fail(f"MR_TEST_DATA names {folder}, which holds no options/chain folder")
     pytest.skip("no real data: set MR_TEST_DATA to the folder that holds options/chain")
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Print how many columns were compared with their reference, and how many values each had."""
+    cells: dict[str, list[int]] = {}
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "compared":
+                for column, (_, filled) in value.items():
+                    cells.setdefault(column, []).append(filled)
+    if not cells:
+        return
+    terminalreporter.section("columns compared with the independent reference")
+    filled = {column: sum(counts) for column, counts in cells.items()}
+    days = max(len(counts) for counts in cells.values())
+    terminalreporter.write_line(
+        f"{len(cells)} of 932 columns equal on up to {days} days, {sum(filled.values()):,} "
+        f"non-null cells; {sum(not count for count in filled.values())} columns never non-null"
+    )
+    for component in sorted({column[:2] for column in filled}):
+        own = {column: count for column, count in filled.items() if column.startswith(component)}
+        least = sorted(own, key=own.__getitem__)[:3]
+        named = ", ".join(f"{column} {own[column]:,}" for column in least)
+        terminalreporter.write_line(f"  {component}: {len(own)} columns, fewest values: {named}")
+    if terminalreporter.config.getoption("verbose") > 0:
+        for column, count in filled.items():
+            terminalreporter.write_line(f"    {column} {count:,}")

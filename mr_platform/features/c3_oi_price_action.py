@@ -20,6 +20,7 @@ import polars as pl
 from mr_platform.features.column_plan import ColumnPlan
 from mr_platform.features.history import OPEN_LIMIT, wide
 from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.kernels.across import sum_across
 from mr_platform.features.kernels.dependence import pearson
 from mr_platform.features.kernels.ranks import percentile
 from mr_platform.features.kernels.windows import (
@@ -442,7 +443,7 @@ def _institutional_flow(p: ColumnPlan, features: Mapping[str, pl.Expr]) -> dict[
         terms.append((weight * term).fill_null(0.0))
         weights.append(pl.when(term.is_not_null()).then(weight).otherwise(0.0))
         counts.append(term.is_not_null().cast(pl.Int32))
-    mean = pl.sum_horizontal(terms) / pl.sum_horizontal(weights)
+    mean = sum_across(terms) / sum_across(weights)
     enough = pl.sum_horizontal(counts) >= FLOW_TERMS_NEEDED
     return {"c3_institutional_flow_score": pl.when(enough).then((FLOW_SCALE * mean).tanh())}
 

@@ -27,6 +27,7 @@ from mr_platform.features.iv_history import (
     premium,
     realised_volatility,
 )
+from mr_platform.features.kernels.across import sum_across
 from mr_platform.features.kernels.dependence import slope
 from mr_platform.features.kernels.ranks import session_percentile, session_rank
 from mr_platform.features.kernels.windows import (
@@ -270,6 +271,6 @@ def _bias(p: ColumnPlan) -> pl.Expr:
     """Weighted mean of the skew measures in their units, through tanh."""
     terms = [(weight, p.let(pl.col(name) / unit)) for weight, name, unit in BIAS_TERMS]
     present = pl.sum_horizontal([term.is_not_null().cast(pl.Int32) for _, term in terms])
-    total = pl.sum_horizontal([weight * term for weight, term in terms])
-    weights = pl.sum_horizontal([pl.when(t.is_not_null()).then(weight) for weight, t in terms])
+    total = sum_across([weight * term for weight, term in terms])
+    weights = sum_across([pl.when(t.is_not_null()).then(weight) for weight, t in terms])
     return p.let(pl.when(present >= BIAS_NEEDED).then((total / weights).tanh()))

@@ -12,7 +12,6 @@ resistance above it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -25,35 +24,31 @@ from mr_platform.features.c7_level_events import (
     level_events,
 )
 from mr_platform.features.c7_level_pool import (
-    BANDS,
     DAY_LEVELS,
     EXPIRY_LEVELS,
-    LEVELS_NEEDED,
     SIDES,
     confluence_counts,
-    distance_to_other_source,
     known_levels,
     least_distance,
-    nearer,
-    nearest,
-    reach_of,
-    sources_near,
-    strength,
-    touches_near,
 )
 from mr_platform.features.c7_level_set import LINE_LEVELS, ROUND_STEPS, price_levels, round_level
 from mr_platform.features.c7_momentum_levels import (
     STREAM_NAMES,
-    momentum_features,
-    proximity,
     shared_momentum,
+)
+from mr_platform.features.c7_nearest_levels import (
+    BAND,
+    Columns,
+    around_spot,
+    level_volume,
+    passing_chances,
+    shared_pool,
 )
 from mr_platform.features.c7_volume_profile import PROFILE_LEVELS, volume_profile
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.inputs import FeatureInputs, spread, underlying
 from mr_platform.features.kernels.durations import minutes_unchanged
-from mr_platform.features.kernels.probability import normal_tail
 from mr_platform.features.kernels.windows import (
     log,
     open_value,
@@ -65,10 +60,6 @@ from mr_platform.features.kernels.windows import (
     window_sum,
 )
 from mr_platform.features.streams import EMPTY_MINUTES, UNDERLYING, asset_streams
-from mr_platform.gateways.frame_engine import FrameEngine
-
-BAND = {"und": 0.0005, "strd": 0.005}
-"""Half width of the band around a level, as a share of the price."""
 
 BREAK_LEVELS: tuple[str, ...] = (
     "pdh", "pdl", "orh", "orl", "pp", "r1", "s1", "pwh", "pwl", "pdc",
@@ -89,19 +80,11 @@ STRADDLE_REACH = 0.01
 STRADDLE_LEVELS_NEEDED = 4
 SIGMA_MINUTES = 30
 SIGMA_NEEDED = 20
-HIT_MINUTES: tuple[int, ...] = (15, 30, 60)
-BREAKOUT_MINUTES = 30
-BREAKOUT_MARGIN = 0.05
-"""Percent beyond a level that makes passing it a breakout: the half width of its band."""
-
 REJECTION_MINUTES = 15
 REJECTION_NEEDED = 10
 REJECTION_SHARE = 0.5
 """Share of a bar's range that makes a wick a rejection."""
 
-VOLUME_MINUTES = 60
-VOLUME_NEEDED = 40
-VOLUME_AT_LEVEL_NEEDED = 3
 
 _DAY_INPUTS: tuple[str, ...] = (
     "spot", "fut", "fut_open", "fut_high", "fut_low", "fut_volume", "r_und", "r_und_min",
@@ -114,7 +97,6 @@ _PANEL_INPUTS: tuple[str, ...] = (
 _LEGS = {"call": "ce", "put": "pe"}
 _AGES: tuple[str, ...] = ("swh", "swl", "session_high", "session_low")
 
-Columns = dict[str, pl.Expr]
 Events = Mapping[str, list[pl.Series]]
 
 
@@ -153,7 +135,7 @@ def c7_features(inputs: FeatureInputs) -> pl.DataFrame:
     )
     plan, outputs = _panel_plan()
     found = engine.collect(plan.run(frame.lazy(), outputs))
-    chances = _passing(found.hstack(shared.select("u_sigma")), engine)
+    chances = passing_chances(found.hstack(shared.select("u_sigma")), engine)
     finished = [name for name in shared.columns if name.startswith("c7_")]
     return found.hstack(
         [
@@ -232,7 +214,7 @@ def _day_plan() -> tuple[ColumnPlan, Columns]:
         f"c7_profile_{name}_dist": _distance("spot", pl.col(name)) for name in PROFILE_LEVELS
     }
     output |= _day_events(p)
-    output |= _day_pool(p)
+    output |= shared_pool(p)
     output |= _rejections(p)
     output |= shared_momentum(p)
     return p, output
@@ -263,30 +245,6 @@ def _holds(p: ColumnPlan, names: Sequence[str], prefix: str) -> Columns:
         for what in ("touched", "held")
         for side in SIDES
     }
-
-
-def _day_pool(p: ColumnPlan) -> Columns:
-    """Counts and choices among the levels that all expiries share."""
-    spot = pl.col("spot")
-    pool = {name: pl.col(f"l_{name}") for name in DAY_LEVELS}
-    away = [pl.col(f"a_{name}") for name in DAY_LEVELS]
-    clustered = [_if_beside(p, name, pool, DAY_LEVELS) for name in DAY_LEVELS]
-    at_level = least_distance(spot, list(pool.values())) <= spot * BAND["und"]
-    output: Columns = {"u_levels": known_levels(away), "u_at_level": at_level.fill_null(False)}
-    counts = confluence_counts(p, away, tuple(BANDS.values()))
-    for side in SIDES:
-        output[f"u_nearest_{side}"] = nearest(list(pool.values()), side)
-        output[f"u_cluster_{side}"] = nearest(clustered, side)
-        for points, reach in BANDS.items():
-            output[f"u_{side}_{points}bp"] = counts[side, reach]
-    return output
-
-
-def _if_beside(p: ColumnPlan, name: str, levels: Columns, others: Sequence[str]) -> pl.Expr:
-    """A level where one of another source is within 0.10 percent of it; a column."""
-    level = levels[name]
-    beside = distance_to_other_source(name, levels, others) <= reach_of(level)
-    return p.let(pl.when(beside).then(level))
 
 
 def _sigma(p: ColumnPlan) -> pl.Expr:
@@ -353,8 +311,8 @@ def _panel_plan() -> tuple[ColumnPlan, Columns]:
     pool |= {name: pl.col(f"l_{name}") for name in DAY_LEVELS}
     counts = {name: pl.col(f"c7_touches_{name}") for name in TOUCH_LEVELS}
     counts |= {name: pl.col(f"{name}_touches") for name in WALLS}
-    output |= _around_spot(p, pool, counts)
-    output |= _level_volume(p, pool)
+    output |= around_spot(p, pool, counts)
+    output |= level_volume(p, pool)
     output |= _straddle(p)
     return p, output
 
@@ -381,115 +339,6 @@ def _open_interest(p: ColumnPlan) -> Columns:
         "c7_max_pain_shift": ratio(moved, pl.col("step")).round(),
     }
     return output
-
-
-def _around_spot(p: ColumnPlan, pool: Columns, counts: Columns) -> Columns:
-    """Levels near spot, the nearest on each side, and what follows from their distance."""
-    spot = pl.col("spot")
-    own = {name: pool[name] for name in EXPIRY_LEVELS}
-    away = [p.let(ratio(spot - level, spot)) for level in own.values()]
-    enough = p.let(known_levels(away) + pl.col("u_levels") >= LEVELS_NEEDED)
-    output: Columns = {}
-    around = confluence_counts(p, away, tuple(BANDS.values()))
-    near_count: dict[int, pl.Expr] = {}
-    distance: Columns = {}
-    solid: Columns = {}
-    # a shared level may cluster with one of the expiry's; among themselves the day plan has looked
-    clustered = [_if_beside(p, name, pool, EXPIRY_LEVELS) for name in DAY_LEVELS]
-    clustered += [_if_beside(p, name, pool, list(pool)) for name in EXPIRY_LEVELS]
-    for side in SIDES:
-        for points, reach in BANDS.items():
-            count = around[side, reach] + pl.col(f"u_{side}_{points}bp")
-            count = p.let(pl.when(enough).then(count))
-            output[f"c7_confluence_{side}_{points}bp"] = count
-            near_count[points] = near_count[points] + count if points in near_count else count
-        level = p.let(
-            nearer([nearest(list(own.values()), side), pl.col(f"u_nearest_{side}")], side)
-        )
-        cluster = p.let(nearer([nearest(clustered, side), pl.col(f"u_cluster_{side}")], side))
-        distance[side] = p.let(100.0 * ratio((spot - level).abs(), spot))
-        reach_here = p.let(reach_of(level))
-        sources = p.let(sources_near(level, reach_here, pool))
-        touched = p.let(touches_near(level, reach_here, pool, counts))
-        solid[side] = p.let(pl.when(level.is_not_null()).then(strength(sources, touched)))
-        output[f"c7_nearest_{side}_dist"] = distance[side]
-        output[f"c7_nearest_{side}_strength"] = solid[side]
-        output[f"c7_cluster_{side}_dist"] = 100.0 * ratio((spot - cluster).abs(), spot)
-    below, above = distance["support"], distance["resistance"]
-    channel = p.let(ratio(below, below + above))
-    weights = [p.let(proximity(distance[side])) for side in SIDES]
-    score = p.let(
-        ratio(
-            pl.sum_horizontal([solid[s] * w for s, w in zip(SIDES, weights, strict=True)]),
-            pl.sum_horizontal(weights),
-        )
-    )
-    output |= {
-        "c7_channel_position": channel,
-        "c7_channel_width": below + above,
-        "c7_level_strength_score": score,
-    }
-    output |= momentum_features(
-        distance=distance, strength=solid, score=score, channel=channel, levels_25bp=near_count[25]
-    )
-    return output
-
-
-def _passing(rows: pl.DataFrame, engine: FrameEngine) -> list[pl.Series]:
-    """Chance that a driftless walk reaches the nearest levels: Bachelier's reflection.
-
-    All chances go through one formula, one above the other.
-
-    Args:
-        rows: Distances of the nearest levels, u_sigma.
-        engine: Where to work it out.
-    """
-    cases = {
-        f"c7_hit_prob_{side}_{minutes}m": (side, minutes, 0.0)
-        for side in SIDES
-        for minutes in HIT_MINUTES
-    } | {side: (side, BREAKOUT_MINUTES, BREAKOUT_MARGIN) for side in SIDES}
-    stack = pl.concat(
-        [
-            rows.lazy().select(
-                ratio(
-                    pl.col(f"c7_nearest_{side}_dist") + margin,
-                    pl.col("u_sigma") * (100.0 * math.sqrt(minutes)),
-                ).alias("size")
-            )
-            for side, minutes, margin in cases.values()
-        ]
-    )
-    found = engine.collect(
-        stack.select((2.0 * normal_tail(pl.col("size"))).clip(0.0, 1.0).alias("chance"))
-    ).get_column("chance")
-    chances = {
-        name: found.slice(number * rows.height, rows.height).alias(name)
-        for number, name in enumerate(cases)
-    }
-    up, down = (pl.col(side) for side in ("resistance", "support"))
-    either = (1.0 - (1.0 - up) * (1.0 - down)).clip(0.0, 1.0)
-    breakout = engine.collect(
-        pl.DataFrame([chances.pop(side) for side in SIDES])
-        .lazy()
-        .select(either.alias("c7_breakout_probability"))
-    )
-    return [*chances.values(), *breakout.get_columns()]
-
-
-def _level_volume(p: ColumnPlan, pool: Columns) -> Columns:
-    """Volume of the future at levels against its mean."""
-    spot, volume = pl.col("spot"), pl.col("fut_volume").cast(pl.Float64)
-    band = p.let(spot * BAND["und"])
-    own = least_distance(spot, [pool[name] for name in EXPIRY_LEVELS]) <= band
-    at_level = p.let(pl.col("u_at_level") | own.fill_null(False))
-    there = p.let(pl.when(at_level).then(volume))
-    minutes, minutes_there = (window_count(p, x, VOLUME_MINUTES) for x in (p.let(volume), there))
-    mean = ratio(window_sum(p, p.let(volume), VOLUME_MINUTES), minutes.cast(pl.Float64))
-    mean_there = ratio(window_sum(p, there, VOLUME_MINUTES), minutes_there.cast(pl.Float64))
-    enough = (minutes >= VOLUME_NEEDED) & (minutes_there >= VOLUME_AT_LEVEL_NEEDED)
-    share = p.let(ratio(mean_there, mean))
-    return {"c7_level_volume_ratio_60m": pl.when(enough).then(log(share))}
 
 
 def _straddle(p: ColumnPlan) -> Columns:

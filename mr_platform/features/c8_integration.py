@@ -34,6 +34,7 @@ from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import wide
 from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.kernels.across import sum_across
 from mr_platform.features.kernels.dependence import pearson
 from mr_platform.features.kernels.ranks import percentile
 from mr_platform.features.kernels.windows import (
@@ -152,7 +153,7 @@ def _plan(doublings: int) -> tuple[ColumnPlan, dict[str, pl.Expr]]:
 def _agreement(p: ColumnPlan, name: str, channel: Channel) -> Features:
     score = "component" if name == "direction" else name
     values = list(channel.votes.values())
-    squares = pl.sum_horizontal([(value - channel.consensus) ** 2 for value in values])
+    squares = sum_across([(value - channel.consensus) ** 2 for value in values])
     like = [(sign(value) == channel.side) & (channel.side != 0.0) for value in values]
     above = _number([value > CONFLICT for value in values])
     below = _number([value < -CONFLICT for value in values])
@@ -260,8 +261,8 @@ def _weighted(p: ColumnPlan, name: str, channel: Channel) -> pl.Expr:
     ]
     values = list(channel.votes.values())
     pairs = list(zip(weights, values, strict=True))
-    total = pl.sum_horizontal([weight * value for weight, value in pairs])
-    size = pl.sum_horizontal([pl.when(value.is_not_null()).then(weight) for weight, value in pairs])
+    total = sum_across([weight * value for weight, value in pairs])
+    size = sum_across([pl.when(value.is_not_null()).then(weight) for weight, value in pairs])
     return total / size
 
 
@@ -298,7 +299,7 @@ def _completeness() -> Features:
     sizes = {name: len(load_registry().components[name].columns) for name in VOTING}
     shares = [pl.col(valid_count(name)) / size for name, size in sizes.items()]
     weak = [pl.col(valid_count(name)) * 5 < WEAK_FIFTHS * size for name, size in sizes.items()]
-    yield "c8_data_completeness", pl.sum_horizontal(shares) / len(VOTING)
+    yield "c8_data_completeness", sum_across(shares) / len(VOTING)
     yield "c8_weak_components", _number(weak)
 
 
@@ -344,6 +345,6 @@ def _synergy(p: ColumnPlan, channels: dict[str, Channel]) -> Features:
         yield f"c8_triad_{triad}", pl.when(known).then(root)
     direction = channels["direction"]
     products = [p.let(a * b) for a, b in combinations(direction.votes.values(), 2)]
-    against = pl.sum_horizontal([(-product).clip(lower_bound=0.0) for product in products])
-    size = pl.sum_horizontal([product.abs() for product in products])
+    against = sum_across([(-product).clip(lower_bound=0.0) for product in products])
+    size = sum_across([product.abs() for product in products])
     yield "c8_antagonism_ratio", direction.if_enough(ratio(against, size))

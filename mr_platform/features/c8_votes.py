@@ -21,6 +21,7 @@ import polars as pl
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.inputs import ROW_KEYS
+from mr_platform.features.kernels.across import sum_across
 from mr_platform.features.kernels.windows import ratio, session_mean, session_rms, session_std, sign
 from mr_platform.registry.loader import load_registry
 
@@ -191,7 +192,7 @@ def _series(vote: Vote) -> pl.Expr:
     if vote.series != BREAK_MEAN:
         return pl.col(vote.series)
     breaks = [pl.col(name) for name in break_series()]
-    return pl.when(_count(breaks) >= BREAKS_NEEDED).then(pl.sum_horizontal(breaks) / _count(breaks))
+    return pl.when(_count(breaks) >= BREAKS_NEEDED).then(sum_across(breaks) / _count(breaks))
 
 
 def expanding_z(p: ColumnPlan, x: str | pl.Expr, min_periods: int) -> pl.Expr:
@@ -236,8 +237,8 @@ def channel_of(p: ColumnPlan, channel: str) -> Channel:
     """
     named = votes(p, channel)
     values = list(named.values())
-    count, total = p.let(_count(values)), p.let(pl.sum_horizontal(values))
-    size = p.let(pl.sum_horizontal([value.abs() for value in values]))
+    count, total = p.let(_count(values)), p.let(sum_across(values))
+    size = p.let(sum_across([value.abs() for value in values]))
     enough = count >= VOTES_NEEDED
     consensus = p.let(pl.when(enough).then(total / count))
     agreement = p.let(pl.when(enough).then(ratio(total.abs(), size)))

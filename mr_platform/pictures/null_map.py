@@ -40,7 +40,7 @@ class NullRow:
 
     Attributes:
         component: ``c1`` … ``c8``, or ``inputs`` for series of the minute panel.
-        name: The group: component title, block or family.
+        name: The group: component, block or family.
         columns: Number of columns it stands for.
         shares: Share of null values among them, 0 to 1, by minute; NaN where the expiry has no
             row.
@@ -98,7 +98,7 @@ def _component_rows(day: SymbolDay, component: Component, grouping: Grouping) ->
     groups: dict[str, list[str]] = {}
     for column in component.columns:
         name = {
-            "component": component.title,
+            "component": component.stem.removeprefix(f"{component.name}_"),
             "block": column.block,
             "family": column.family.removeprefix(f"{component.name}_"),
         }[grouping]

@@ -242,3 +242,10 @@ def test_a_missing_hour_leaves_windows_empty_until_they_fill_again():
 def test_an_empty_panel_gives_no_rows():
     empty = replace(INPUTS, panel=INPUTS.panel.clear())
     assert c6_features(empty).height == 0
+
+
+def test_an_expiry_alone_has_the_bits_it_has_beside_others():
+    near = pl.col("dte") == 4
+    alone = replace(INPUTS, panel=numbered(INPUTS.panel.filter(near).drop("cell", "g", "u")))
+    expected = FEATURES.filter(INPUTS.panel["dte"] == 4)
+    assert_frame_equal(c6_features(alone), expected, check_exact=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mr_platform.errors import MissingInputError, PlatformError, TableConflictError
+from mr_platform.errors import MissingInputError, TableConflictError
 from mr_platform.orchestration.materialization import (
     LAUNCHED_BY_TAG,
     PROCESS_TAG,
@@ -24,7 +24,6 @@ from mr_platform.orchestration.materialization import (
     close_abandoned_runs,
     materialize_batch,
     plan_materialization,
-    require_assets,
     run_plan,
     run_timing,
 )
@@ -194,15 +193,6 @@ def test_expected_time_is_measured_once_a_run_was_timed(instance: dg.DagsterInst
     assert measured.partitions == 4
     assert 0 < measured.seconds < 60
     assert run_timing(instance, ["other"]).partitions == 0
-
-
-def test_assets_of_one_computation_are_made_together() -> None:
-    assert require_assets(graph(), ["chain"]) == ("account", "chain")
-
-
-def test_an_unknown_asset_names_the_near_one() -> None:
-    with pytest.raises(PlatformError, match=r"chan: no such asset\. Near: chain"):
-        require_assets(graph(), ["chan"])
 
 
 def test_a_run_whose_command_was_killed_is_marked_failed_and_a_living_one_is_left(

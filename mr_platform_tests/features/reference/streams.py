@@ -1,4 +1,7 @@
-"""Earlier days read from the history tables, and the streams D-2, D-1, D, the slow and plain way."""
+"""Earlier days read from the history tables, and the streams D-2, D-1, D in plain loops.
+
+Here: what components 5 and 7 share. Not here: kernels (plain.py), today's chain (day.py).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mr_platform_tests.features.reference.day import Day, History
-from mr_platform_tests.features.reference.plain import ema_series
+from mr_platform_tests.features.reference.plain import (
+    ZERO,
+    ema_series,
+    macd,
+    msr,
+    ratio,
+    sqrt,
+    valid,
+)
 
 MINUTES = 375
 LAST_OPEN_MINUTE = 15  # the bar labelled 09:30
 BUCKETS = ("near", "mid", "far")
-ZERO = 1e-12
 
 Value = float | None
 Series = list[Value]
@@ -24,40 +34,14 @@ Row = dict[str, Any]
 # ---------------------------------------------------------------- small rules
 
 
-def ratio(numerator: Value, denominator: Value) -> Value:
-    """Quotient; null when a part is null or the divisor counts as zero."""
-    if numerator is None or denominator is None or abs(denominator) < ZERO:
-        return None
-    return numerator / denominator
-
-
-def logarithm(value: Value) -> Value:
-    """Natural logarithm; null of nothing and of what is not positive."""
-    if value is None or value <= 0:
-        return None
-    return math.log(value)
-
-
-def sign_between(left: Value, right: Value) -> int | None:
-    """Sign of left - right; 0 when they differ by less than 1e-12 of the larger."""
-    if left is None or right is None:
-        return None
-    difference = left - right
-    if abs(difference) <= ZERO * max(abs(left), abs(right)):
-        return 0
-    return 1 if difference > 0 else -1
-
-
-def window(values: Series, j: int, minutes: int) -> list[float]:
+def valid_in(values: Series, j: int, minutes: int) -> list[float]:
     """The non-null values of the minutes j-minutes+1..j of the session."""
-    return [
-        value for value in values[max(0, j - minutes + 1) : j + 1] if value is not None
-    ]
+    return valid(values[max(0, j - minutes + 1) : j + 1])
 
 
 def so_far(values: Series, j: int) -> list[float]:
     """The non-null values of the session up to minute j."""
-    return window(values, j, j + 1)
+    return valid_in(values, j, j + 1)
 
 
 def open_value(values: Series) -> Value:
@@ -272,44 +256,10 @@ def atr_points(percent: Series, price: Series) -> Series:
 
 def macd_parts(price: Series, k: int) -> tuple[Series, Series]:
     """MACD line and its signal over k-minute spans, along the stream."""
-    fast, slow = span_ema(price, 12 * k), span_ema(price, 26 * k)
-    line: Series = [
-        None if a is None or b is None else a - b for a, b in zip(fast, slow, strict=True)
-    ]
-    return line, span_ema(line, 9 * k)
-
-
-def rsi_cutler_today(price: Series, k: int) -> Series:
-    """Cutler's RSI of k-minute changes inside the session, over 14k minutes."""
-    changes: Series = []
-    for j in range(MINUTES):
-        before = price[j - k] if j >= k else None
-        now = price[j]
-        changes.append(None if now is None or before is None else now - before)
-    result: Series = []
-    for j in range(MINUTES):
-        valid = window(changes, j, 14 * k)
-        if len(valid) < 14:
-            result.append(None)
-            continue
-        up = sum(max(change, 0.0) for change in valid) / len(valid)
-        down = sum(max(-change, 0.0) for change in valid) / len(valid)
-        share = ratio(up, up + down)
-        result.append(None if share is None else 100 * share)
-    return result
+    line, signal, _ = macd(price, 12 * k, 26 * k, 9 * k)
+    return line, signal
 
 
 def root_mean_square(held: list[tuple[Value, int | None]], j: int, w: int, least: int) -> Value:
     """Root of the mean squared return per minute covered, of the returns ending in w minutes."""
-    squares = 0.0
-    minutes = 0
-    count = 0
-    for value, span in held[max(0, j - w + 1) : j + 1]:
-        if value is None or span is None:
-            continue
-        squares += value * value
-        minutes += span
-        count += 1
-    if count < least or minutes == 0:
-        return None
-    return math.sqrt(squares / minutes)
+    return sqrt(msr(held[max(0, j - w + 1) : j + 1], least))

@@ -1,0 +1,1 @@
+"""Naive second implementation of every declared feature, written from the definitions."""
