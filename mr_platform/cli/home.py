@@ -22,6 +22,7 @@ def home(terminal: Terminal) -> None:
         "lakehouse": settings.lakehouse_root,
         "dagster": settings.dagster_home,
         "landing_catalogue": settings.landing_catalogue,
+        "pictures": settings.pictures_dir,
         "notifications": settings.notifications_log,
     }
     values = settings.model_dump(mode="json", exclude={"home", "profile"})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mr_platform.cli.arguments import NAMES
-from mr_platform.cli.graph import open_graph
+from mr_platform.cli.graph import INGESTED_ASSETS, open_graph
 from mr_platform.cli.terminal import Terminal, cell, example, table, with_terminal
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
     A partition is stale when its definition changed since it was made, or when other files feed
     it now. `mr materialize ASSET --stale` makes exactly the stale ones again.
     """
-    from mr_platform.orchestration.asset_selection import require_assets
+    from mr_platform.orchestration.asset_selection import named_assets
     from mr_platform.orchestration.input_versions import InputVersions
     from mr_platform.orchestration.partition_status import (
         materializable_assets,
@@ -41,10 +41,11 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
     from mr_platform.orchestration.partitions import split_by_opening
 
     with open_graph(terminal) as graph:
-        known = materializable_assets(graph.definitions)
-        if assets:
-            require_assets(graph.definitions, assets)
-        chosen = [name for name in known if not assets or name in assets]
+        chosen = (
+            named_assets(graph.definitions, assets)
+            if assets
+            else materializable_assets(graph.definitions)
+        )
         graph.refresh()
         landed = graph.fingerprints()
         fingerprints = {str(key): landed[key] for key in split_by_opening(landed)[0]}
@@ -73,16 +74,27 @@ def _text(home: str, found: Sequence[AssetStatus], faulty: Sequence[FaultyFile])
         lines = [f"  {file.fault}  (seen {cell(file.seen_at)})" for file in faulty[:_SHOWN]]
         parts.append(_cut([f"faulty files in landing: {len(faulty):,}", *lines], len(faulty)))
     # what was refused is not waiting: made again from the same files it fails again
-    waiting = {key for asset in found for key in asset.missing if key not in asset.failed}
-    checked = max(found, key=lambda asset: len(asset.checks)).asset
+    lacking = {asset.asset: set(asset.missing) - set(asset.failed) for asset in found}
+    waiting = {key for keys in lacking.values() for key in keys}
     stale = [asset.asset for asset in found if asset.stale]
+    failed = [asset for asset in found if asset.failed]
     if waiting:
-        parts.append(f"next: mr materialize {checked}   ({len(waiting):,} are waiting)")
+        asked = _to_make([asset for asset in found if lacking[asset.asset]], found)
+        parts.append(f"next: mr materialize {asked}   ({len(waiting):,} are waiting)")
     elif stale:
         parts.append(f"next: mr materialize {','.join(stale)} --stale")
-    elif any(asset.failed for asset in found):
-        parts.append(f"next: mend what failed, then mr materialize {checked}")
+    elif failed:
+        parts.append(f"next: mend what failed, then mr materialize {_to_make(failed, found)}")
     return "\n\n".join(parts)
+
+
+def _to_make(chosen: Sequence[AssetStatus], found: Sequence[AssetStatus]) -> str:
+    """What to name so that these are made: the judged raw table, or all up to the last asset.
+
+    Beyond the raw tables each table made lets others follow; one command names them all.
+    """
+    judged = max(chosen, key=lambda asset: len(asset.checks)).asset
+    return judged if judged in INGESTED_ASSETS else f"+{found[-1].asset}"
 
 
 def _assets(found: Sequence[AssetStatus]) -> str:

@@ -50,6 +50,12 @@ class OrchestrationSettings(_Strict):
     overdue_after_hours: float = Field(default=3, gt=0)
 
 
+class FeatureSettings(_Strict):
+    """How feature runs are tuned."""
+
+    pictures: bool = True
+
+
 class NotificationSettings(_Strict):
     """Where failures and overdue data are told."""
 
@@ -119,6 +125,7 @@ class Settings(_Strict):
     parquet: ParquetSettings
     quality: QualitySettings
     orchestration: OrchestrationSettings
+    features: FeatureSettings
     notifications: NotificationSettings
     market: MarketSettings
 
@@ -136,6 +143,11 @@ class Settings(_Strict):
     def dagster_home(self) -> Path:
         """Folder of Dagster's SQLite storage."""
         return self.home / "dagster"
+
+    @property
+    def pictures_dir(self) -> Path:
+        """Folder that pictures of days are written to."""
+        return self.home / "pictures"
 
     @property
     def landing_catalogue(self) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
+from mr_platform.features.kernels.across import mean_across
 from mr_platform.features.kernels.oscillators import rsi_cutler
 from mr_platform.features.kernels.windows import (
     change,
@@ -21,6 +22,7 @@ from mr_platform.features.kernels.windows import (
     minutes_since,
     ratio,
     rolling_max,
+    session_count,
     sign,
 )
 
@@ -41,6 +43,9 @@ CROSSOVER_MINUTES = 15.0
 
 REVERSAL_MINUTES = 5
 DIVERGENCE_MINUTES = 30
+MACD_NEEDED = 6
+"""Valid minutes of the session that crossover and consensus need."""
+
 PEAK_MINUTES = 60
 PEAK_NEEDED = 40
 
@@ -71,23 +76,19 @@ def shared_momentum(p: ColumnPlan) -> dict[str, pl.Expr]:
     direction = sign(p.let(change(p, "spot", DIVERGENCE_MINUTES)), pl.col("spot"))
     before = p.let(lag(p, main, REVERSAL_MINUTES))
     turn = -sign(before, pl.col("spot")) * ratio(main - before, reach)
+    fresh = (_crossover_age(p, main) * (-1.0 / CROSSOVER_MINUTES)).exp()
+    agreed = mean_across(p, [ratio(histogram[k], reach).tanh() for k in MACD_SCALES], SCALES_NEEDED)
     return {
         "m_rsi": rsi,
-        "m_rsi_mean": _mean([strength[k] for k in RSI_SCALES], SCALES_NEEDED),
-        "m_freshness": (_crossover_age(p, main) * (-1.0 / CROSSOVER_MINUTES)).exp(),
+        "m_rsi_mean": mean_across(p, [strength[k] for k in RSI_SCALES], SCALES_NEEDED),
+        "m_freshness": pl.when(session_count(p, main) >= MACD_NEEDED).then(fresh),
         "m_reversal": turn.tanh(),
-        "m_macd_mean": _mean([ratio(histogram[k], reach).tanh() for k in MACD_SCALES], 1),
+        "m_macd_mean": pl.when(session_count(p, agreed) >= MACD_NEEDED).then(agreed),
         # two RSI are at most 100 apart, so half of the unit of ``strength`` is a hundredth
         "c7_rsi_price_divergence_exhaustion": -direction * change(p, rsi, DIVERGENCE_MINUTES) / 2.0,
         "c7_macd_momentum_exhaustion": exhaustion[MAIN_SCALE],
-        "c7_multi_timeframe_exhaustion_consensus": _mean(exhausted, SCALES_NEEDED),
+        "c7_multi_timeframe_exhaustion_consensus": mean_across(p, exhausted, SCALES_NEEDED),
     }
-
-
-def _mean(values: list[pl.Expr], needed: int) -> pl.Expr:
-    """Mean of the columns that are not null; null below ``needed`` of them."""
-    count = pl.sum_horizontal([value.is_not_null().cast(pl.Int32) for value in values])
-    return pl.when(count >= needed).then(pl.sum_horizontal(values) / count)
 
 
 def _exhaustion(p: ColumnPlan, histogram: pl.Expr) -> pl.Expr:

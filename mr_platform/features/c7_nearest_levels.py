@@ -32,6 +32,7 @@ from mr_platform.features.c7_level_pool import (
 )
 from mr_platform.features.c7_momentum_levels import momentum_features, proximity
 from mr_platform.features.column_plan import ColumnPlan
+from mr_platform.features.kernels.across import sum_across
 from mr_platform.features.kernels.probability import normal_tail
 from mr_platform.features.kernels.windows import log, ratio, window_count, window_sum
 from mr_platform.gateways.frame_engine import FrameEngine
@@ -112,8 +113,8 @@ def around_spot(p: ColumnPlan, pool: Columns, counts: Columns) -> Columns:
     weights = [p.let(proximity(distance[side])) for side in SIDES]
     score = p.let(
         ratio(
-            pl.sum_horizontal([solid[s] * w for s, w in zip(SIDES, weights, strict=True)]),
-            pl.sum_horizontal(weights),
+            sum_across([solid[s] * w for s, w in zip(SIDES, weights, strict=True)]),
+            sum_across(weights),
         )
     )
     output |= {

@@ -13,6 +13,7 @@ serves any number of frames.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -21,6 +22,14 @@ GROUP = "g"
 
 INDEX = "j"
 """Place of the row in its group: 0, 1, 2, ... without gaps."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a plan selects stage by stage, with the outputs it was asked for."""
+
+    outputs: Mapping[str, pl.Expr]
+    selections: list[list[str | pl.Expr]]
 
 
 class ColumnPlan:
@@ -43,6 +52,7 @@ class ColumnPlan:
         self._names: dict[bytes, str] = {}
         self._stage_of: dict[str, int] = {}
         self._stages: list[list[tuple[str, pl.Expr]]] = []
+        self._runs: dict[tuple[int, int, tuple[str, ...]], _Run] = {}
 
     # -- building --------------------------------------------------------------------------------
 
@@ -105,7 +115,28 @@ class ColumnPlan:
         Returns:
             A lazy frame with the columns ``keep``, then ``outputs``, rows as in ``frame``.
         """
+        for selection in self._selections(outputs, tuple(keep)):
+            frame = frame.select(selection)
+        return frame
+
+    def _selections(
+        self, outputs: Mapping[str, pl.Expr], keep: tuple[str, ...]
+    ) -> list[list[str | pl.Expr]]:
+        """What each stage selects; worked out once for the same outputs.
+
+        A plan grows while it is built, so the number of its columns is part of the question.
+        """
+        asked = (id(outputs), len(self._names), keep)
+        known = self._runs.get(asked)
+        if known is None or known.outputs is not outputs:
+            known = self._runs[asked] = _Run(outputs, self._worked_out(outputs, keep))
+        return known.selections
+
+    def _worked_out(
+        self, outputs: Mapping[str, pl.Expr], keep: tuple[str, ...]
+    ) -> list[list[str | pl.Expr]]:
         alive = self._alive(outputs, keep)
+        selections: list[list[str | pl.Expr]] = []
         for number, stage in enumerate(self._stages):
             wanted = alive[number]
             held = (
@@ -113,11 +144,9 @@ class ColumnPlan:
                 if number
                 else sorted(name for name in wanted if name not in self._stage_of)
             )
-            fresh = [expr.alias(name) for name, expr in stage if name in wanted]
-            frame = frame.select([*held, *fresh])
-        return frame.select(
-            [*keep, *[expression.alias(name) for name, expression in outputs.items()]]
-        )
+            selections.append([*held, *[x.alias(name) for name, x in stage if name in wanted]])
+        finished = [expression.alias(name) for name, expression in outputs.items()]
+        return [*selections, [*keep, *finished]]
 
     def _alive(self, outputs: Mapping[str, pl.Expr], keep: Sequence[str]) -> list[dict[str, None]]:
         """Columns that must exist after each stage, in a fixed order."""

@@ -147,18 +147,22 @@ def _sum(first: str, second: str) -> pl.Expr:
 
 def _with_forward(selected: pl.LazyFrame) -> pl.LazyFrame:
     """Synthetic forward: median of K + call - put over ranks -1, 0, 1, of those present."""
-    points = []
-    for name in _RANKED:
-        call, put = pl.col(f"{name}_ce_close"), pl.col(f"{name}_pe_close")
-        quoted = (call > 0) & (put > 0)
-        points.append(pl.when(quoted).then(pl.col(f"strike_{name}") + call - put))
+    # columns of their own: Polars gives a horizontal extreme of conditions that hold nowhere a
+    # length of one row
+    quoted = selected.with_columns(
+        pl.when((pl.col(f"{name}_ce_close") > 0) & (pl.col(f"{name}_pe_close") > 0))
+        .then(pl.col(f"strike_{name}") + pl.col(f"{name}_ce_close") - pl.col(f"{name}_pe_close"))
+        .alias(f"_{name}_forward")
+        for name in _RANKED
+    )
+    points = [pl.col(f"_{name}_forward") for name in _RANKED]
     a, b, c = points
     count = pl.sum_horizontal([point.is_not_null().cast(pl.Int32) for point in points])
     low, high = pl.min_horizontal(points), pl.max_horizontal(points)
     middle = pl.max_horizontal(
         pl.min_horizontal(a, b), pl.min_horizontal(pl.max_horizontal(a, b), c)
     )
-    return selected.with_columns(
+    return quoted.with_columns(
         forward=pl.when(count == 3).then(middle).when(count > 0).then((low + high) / 2.0)
     ).drop([f"{name}_{side}_close" for name in ("itm1", "otm1") for side in _SIDES]
            + [f"atm_{side}_{what}" for side in _SIDES for what in ("close", "open")])  # fmt: skip

@@ -10,8 +10,9 @@ from typing import Protocol
 
 import polars as pl
 
-# Feature plans name each intermediate column themselves, so there is nothing for the optimizer
-# to find, and looking costs more than a small day's work.
+# As written: feature plans name each intermediate column themselves, so there is nothing to find,
+# and one pass is wrong for them: it takes away the sort before a group_by whose groups follow
+# from a column that is declared sorted.
 _AS_WRITTEN = pl.QueryOptFlags.none()
 
 

@@ -30,6 +30,24 @@ def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[s
     Raises:
         PlatformError: A name is no materialisable asset; near names are told.
     """
+    wanted: set[str] = set()
+    for name in named_assets(definitions, names):
+        made_by = definitions.resolve_assets_def(name)
+        together = made_by.keys if not made_by.can_subset else {dg.AssetKey(name)}
+        wanted |= {key.to_user_string() for key in together}
+    return tuple(name for name in materializable_assets(definitions) if name in wanted)
+
+
+def named_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[str, ...]:
+    """The assets that a person named or selected, and no others, in data order.
+
+    Args:
+        definitions: The project's definitions.
+        names: Asset names and selections.
+
+    Raises:
+        PlatformError: A name is no materialisable asset; near names are told.
+    """
     known = materializable_assets(definitions)
     wanted: set[str] = set()
     for name in names:
@@ -40,9 +58,7 @@ def require_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[s
             near = get_close_matches(name, known, n=2)
             hint = f"Near: {', '.join(near)}" if near else f"Assets: {', '.join(known)}"
             raise PlatformError("no such asset", place=name, next_step=hint)
-        made_by = definitions.resolve_assets_def(name)
-        together = made_by.keys if not made_by.can_subset else {dg.AssetKey(name)}
-        wanted |= {key.to_user_string() for key in together}
+        wanted.add(name)
     return tuple(name for name in known if name in wanted)
 
 

@@ -166,20 +166,21 @@ def build_table(
 def _require_rows(
     table: DerivedTable, keys: Sequence[PartitionKey], frames: Mapping[str, pl.LazyFrame]
 ) -> None:
-    seen = frames[table.required].select("date", "symbol").unique().collect().rows()
-    missing = sorted(set(keys) - {PartitionKey(day, symbol) for day, symbol in seen})
-    if missing:
-        named = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
-        raise MissingInputError(
-            f"{table.required} holds no rows of {named}",
-            place=table.name,
-            next_step=f"Materialise {table.required} for these partitions first",
-        )
+    for name in (reading.table for reading in table.readings if reading.same_day):
+        seen = frames[name].select("date", "symbol").unique().collect().rows()
+        missing = sorted(set(keys) - {PartitionKey(day, symbol) for day, symbol in seen})
+        if missing:
+            named = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
+            raise MissingInputError(
+                f"{name} holds no rows of {named}",
+                place=table.name,
+                next_step=f"Materialise {name} for these partitions first",
+            )
 
 
 @lru_cache(maxsize=1)
 def derived_tables() -> tuple[DerivedTable, ...]:
-    """Every derived table, each after those it reads."""
+    """Every derived table; the last one is made last, of all others."""
     return (_panel(), *_panel_history(), *_components(("c1", "c2", "c3", "c4", "c5", "c7")),
             *_components(("c6",)), _c8_history(), *_components(("c8",)))  # fmt: skip
 
@@ -207,7 +208,9 @@ def _panel() -> DerivedTable:
         grain=("symbol", "date", "expiry_date", "j"),
         readings=(Reading(OPTION_CHAIN), Reading("hist_c3_close", 1, 1)),
         code_version=code_version(
-            [load_registry().panel], imported_sources("features.minute_panel", _ROOMS)
+            [load_registry().panel],
+            imported_sources("features.minute_panel", _ROOMS)
+            + imported_sources("features.oi_history", _ROOMS),
         ),
         build=build,
     )

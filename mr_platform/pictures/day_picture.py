@@ -7,9 +7,9 @@ Not here: what a plot shows (the ``*_plots.py`` modules), the page (``day_page.p
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mr_platform.pictures import style
 from mr_platform.pictures.null_map import Grouping, null_map
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 Draw = Callable[["Axes", SymbolDay], None]
 
@@ -101,7 +102,9 @@ def sections(day: SymbolDay, grouping: Grouping = "block") -> tuple[Section, ...
         day: The day.
         grouping: Rows of the map of nulls.
     """
-    return (_prices(), _volatility(), _open_interest(), _scores(COMPONENTS), _nulls(day, grouping))
+    return (
+        _prices(), _volatility(), _open_interest(), _scores(COMPONENTS), null_section(day, grouping)
+    )  # fmt: skip
 
 
 def event_sections(day: SymbolDay) -> tuple[Section, ...]:
@@ -112,11 +115,26 @@ def event_sections(day: SymbolDay) -> tuple[Section, ...]:
                                replace(prices.plots[1], height=1.2))),
         replace(volatility, plots=(replace(volatility.plots[0], height=1.3),)),
         _scores(("c8",)),
-        _nulls(day, "component"),
+        null_section(day, "component"),
     )  # fmt: skip
 
 
-def render(day: SymbolDay, shown: Sequence[Section], layout: Layout, *, header: bool) -> bytes:
+@dataclass(frozen=True)
+class DayPicture:
+    """A drawn day.
+
+    Attributes:
+        png: The whole picture.
+        parts: The same cut into sections, by their name.
+    """
+
+    png: bytes
+    parts: Mapping[str, bytes]
+
+
+def draw_day(
+    day: SymbolDay, shown: Sequence[Section], layout: Layout, *, header: bool = True
+) -> DayPicture:
     """Draw sections from the top down.
 
     Args:
@@ -124,9 +142,6 @@ def render(day: SymbolDay, shown: Sequence[Section], layout: Layout, *, header: 
         shown: What to draw.
         layout: Measures.
         header: Whether title, facts and missing tables are written above.
-
-    Returns:
-        The bytes of a PNG.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -134,22 +149,29 @@ def render(day: SymbolDay, shown: Sequence[Section], layout: Layout, *, header: 
 
     above = _HEADER + _LINE * len(day.missing) if header else 0.05
     height = above + sum(_height(section) for section in shown)
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.PARAMETERS, "backend": "agg"}):
+    # the defaults first: a reader's own matplotlibrc changes no picture
+    parameters: Any = {**matplotlib.rcParamsDefault, **style.PARAMETERS}
+    parameters.pop("backend")
+    with matplotlib.rc_context(parameters):
         figure = Figure(figsize=(layout.width, height), dpi=layout.dpi)
         canvas = FigureCanvasAgg(figure)
         if header:
             _header(figure, day, layout)
         top = height - above
+        edges = [above]
         for section in shown:
             _draw(figure, day, section, layout, top)
             top -= _height(section)
-        canvas.draw()
-        return _png(canvas)
-
-
-def day_png(day: SymbolDay) -> bytes:
-    """The whole picture of a day."""
-    return render(day, sections(day), Layout(), header=True)
+            edges.append(height - top)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        image = _in_palette(canvas)
+    across = image.width
+    cuts = [min(round(edge * layout.dpi), image.height) for edge in edges]
+    parts = {
+        section.name: _png(image.crop((0, upper, across, lower)))
+        for section, upper, lower in zip(shown, cuts, cuts[1:], strict=False)
+    }
+    return DayPicture(_png(image), parts)
 
 
 def event_png(day: SymbolDay, most: int = MAX_EVENT_BYTES) -> bytes:
@@ -157,7 +179,7 @@ def event_png(day: SymbolDay, most: int = MAX_EVENT_BYTES) -> bytes:
     shown = event_sections(day)
     picture = b""
     for dpi in _EVENT_DPI:
-        picture = render(day, shown, replace(EVENT_LAYOUT, dpi=dpi), header=True)
+        picture = draw_day(day, shown, replace(EVENT_LAYOUT, dpi=dpi)).png
         if len(picture) <= most:
             break
     return picture
@@ -209,10 +231,11 @@ def _scores(components: Sequence[str]) -> Section:
     )
 
 
-def _nulls(day: SymbolDay, grouping: Grouping) -> Section:
+def null_section(day: SymbolDay, grouping: Grouping) -> Section:
+    """The map of nulls with one row a component, block or family."""
     rows = null_map(day, load_registry(), grouping)
     return Section(
-        "nulls",
+        "nulls" if grouping == "block" else f"nulls-by-{grouping}",
         f"Share of null values by {grouping} and minute",
         "Number of columns in brackets; at the right the share over the day and the first minute "
         "without a null. A fading left edge is warm-up, a vertical stripe a gap in the data, a "
@@ -303,14 +326,19 @@ def _fractions(
     return left / width, bottom / height, across / width, up / height
 
 
-def _png(canvas: FigureCanvasAgg) -> bytes:
-    """PNG in the colours of the style."""
+def _in_palette(canvas: FigureCanvasAgg) -> Image:
+    """What was drawn, in the colours of the style."""
     from PIL import Image
 
     width, height = canvas.get_width_height()
-    image = Image.frombytes("RGBA", (width, height), bytes(canvas.buffer_rgba())).convert("RGB")
+    drawn = bytes(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    image = Image.frombytes("RGBA", (width, height), drawn).convert("RGB")
     wanted = Image.new("P", (1, 1))
     wanted.putpalette(style.palette())
+    return image.quantize(palette=wanted, dither=Image.Dither.NONE)
+
+
+def _png(image: Image) -> bytes:
     written = io.BytesIO()
-    image.quantize(palette=wanted, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)
+    image.save(written, "PNG", optimize=True)
     return written.getvalue()

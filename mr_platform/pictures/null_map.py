@@ -118,8 +118,7 @@ def _rows(
         *(
             (
                 pl.sum_horizontal(
-                    pl.col(c).is_null() if c in frame.columns else pl.lit(value=True)
-                    for c in names
+                    pl.col(c).is_null() if c in frame.columns else pl.lit(value=True) for c in names
                 )
                 / len(names)
             ).alias(str(place))

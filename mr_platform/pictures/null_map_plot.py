@@ -81,4 +81,3 @@ def _right(row: NullRow) -> str:
     first = row.first_full_minute
     when = f"full from {style.clock_of(first)}" if first is not None else "never full"
     return f"{100 * share:.1f} %  {when}"
-

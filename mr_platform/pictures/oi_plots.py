@@ -73,7 +73,6 @@ def draw_changes(axes: Axes, day: SymbolDay) -> None:
         if np.isfinite(values).any():
             change = values - ends(values)[0]
             axes.plot(style.MINUTES, change, color=colour)
-            axes.fill_between(style.MINUTES, change, 0, color=colour, alpha=0.12, linewidth=0)
             last = ends(change)[1]
             labels.append(SideLabel(last, f"{name} {last:+,.2f} m", colour))
     if not labels:

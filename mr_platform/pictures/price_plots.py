@@ -119,5 +119,5 @@ def _runs(axes: Axes, values: Series, colour: str, dashes: str, name: str) -> No
         linestyle=dashes,
         linewidth=1.4,
         alpha=0.9,
-        label=name if runs else None,
+        label=name if runs else "",
     )

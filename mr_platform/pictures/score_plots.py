@@ -80,6 +80,10 @@ def draw_strips(axes: Axes, day: SymbolDay, columns: Sequence[FeatureColumn]) ->
         _right(axes, strip_range(column, values), values, bottom, missing=missing)
         if row and columns[row - 1].component != column.component:
             axes.axhline(count - row, color=style.LEVEL, linewidth=0.7)
+    for name, colour in (
+        ("above zero", style.CALL), ("below zero", style.PUT), ("null", style.NO_ROW)
+    ):  # fmt: skip
+        axes.plot([], [], color=colour, linewidth=6, solid_capstyle="butt", label=name)
     axes.set_yticks(
         [count - 0.5 - row for row in range(count)], labels=[column.name for column in columns]
     )

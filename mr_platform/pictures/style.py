@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ LEVEL = "#6b7785"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#a6498b", "#c79a00", "#56b4e9")
 """Colours of several series of one kind, such as expiries."""
 
-NULL_SHADES = ("#fbfcfd", "#fde0b8", "#f0a35c", "#d55e00", "#7a3200", "#3a1700")
+NULL_SHADES = (PAPER, "#fde0b8", "#f0a35c", "#d55e00", "#7a3200", "#3a1700")
 """No null to nothing but nulls."""
 SHADES_OF_BLUE = ("#9ecae1", "#4292c6", "#08519c", "#08264d")
 """Early to late."""
@@ -191,7 +192,7 @@ def palette() -> list[int]:
     ramp = [_rgb(colour) for colour in NULL_SHADES]
     blends = [
         _blend(first, second, step / 10)
-        for first, second in zip(ramp, ramp[1:], strict=False)
+        for first, second in pairwise(ramp)
         for step in range(1, 10)
     ]
     faded = [

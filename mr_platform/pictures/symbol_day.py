@@ -1,6 +1,6 @@
 """The tables of one symbol-day that a picture is drawn from.
 
-Here: the frames of a day, its series on the grid of 375 minutes, what is missing and how it is made.
+Here: the frames of a day, its series on the grid of 375 minutes, what is missing, what makes it.
 Not here: reading tables (``orchestration/day_tables.py``), drawing (the modules beside this one).
 """
 
@@ -81,7 +81,8 @@ class SymbolDay:
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Minutes at which the chain quotes the expiry."""
-        return self.series("present") == 1.0
+        seen: NDArray[np.bool_] = self.series("present") == 1.0
+        return seen
 
     def levels(self, series: str) -> dict[str, float]:
         """High, low and close of a series on the previous trading day; empty where unknown.
@@ -118,7 +119,7 @@ class SymbolDay:
         calls, puts = self.series("oi_ce"), self.series("oi_pe")
         seen = int(self.present.sum())
         told = {
-            "expiry": f"{self.expiry:%a} {self.expiry.day} {self.expiry:%b %Y}, {self.dte} days away",
+            "expiry": f"{self.expiry:%a} {self.expiry.day} {self.expiry:%b %Y}, {away(self.dte)}",
             "minutes quoted": f"{seen} of {SESSION_MINUTES}",
         }
         if np.isfinite(spot).any():
@@ -134,6 +135,11 @@ class SymbolDay:
         if np.isfinite(calls).any() and np.isfinite(puts).any() and ends(calls)[1] > 0:
             told["put-call ratio (OI)"] = f"{ends(puts)[1] / ends(calls)[1]:.2f}"
         return told
+
+
+def away(days: int) -> str:
+    """Days to an expiry in words."""
+    return {0: "today", 1: "1 day away"}.get(days, f"{days} days away")
 
 
 def on_grid(rows: pl.DataFrame, column: str) -> Series:

@@ -14,6 +14,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("definitions",),
     ("orchestration",),
+    ("pictures",),
     ("serving",),
     ("pipelines",),
     ("training",),
@@ -43,6 +44,7 @@ SLOW_TO_IMPORT = {
     "dagster_gcp": "2.5 s",
     "exchange_calendars": "1 s, with pandas",
     "pandas": "0.5 s",
+    "matplotlib": "0.7 s",
     "scipy": "0.5 s",
     "duckdb": "0.2 s",
 }
@@ -108,6 +110,7 @@ def test_slow_libraries_are_imported_where_they_are_used(module: Module) -> None
 PURE_ROOMS = (
     "chain",
     "features",
+    "pictures",
     "portfolio",
     "parity",
     "gates",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mr_platform.cli.graph import INGESTED_ASSETS
 from mr_platform.trading_calendar import IST, next_trading_day
 from mr_platform_tests.cli.conftest import Run, document
 
@@ -35,6 +37,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, small_days: list[Path]) -> Pa
 
 def first(home: Path) -> dict[str, Any]:
     return json.loads((home / "first.json").read_text())  # type: ignore[no-any-return]
+
+
+def of(status: Any, asset: str) -> dict[str, Any]:
+    """What ``mr status --json`` tells of one asset."""
+    (told,) = [found for found in status["assets"] if found["asset"] == asset]
+    return told  # type: ignore[no-any-return]
 
 
 def test_ingest_tells_the_fate_of_every_file_and_goes_on_past_a_bad_one(home: Path) -> None:
@@ -76,8 +84,24 @@ def test_status_counts_partitions_and_verdicts(run: Run, home: Path) -> None:
     assert chain["checks"]["rows_are_conserved"]["passed"] == 2
     assert chain["checks"]["rows_are_conserved"]["failed"] == {}
     text = run("status", "--home", home, "--asset", "option_chain").stdout
-    assert "option_chain: rows_are_conserved" in text
+    # eleven verdicts a partition; the check that did not pass everywhere is told by name
+    assert re.search(r"option_chain: 11 checks +20 +2 +0\n +session_is_complete +0 +2 +0\n", text)
     assert "landed_files" not in text
+
+
+def test_after_an_ingest_the_features_wait_and_the_next_command_is_told(
+    run: Run, home: Path
+) -> None:
+    told = document(run("status", "--home", home, "--json"))
+    assert of(told, "minute_panel")["missing"] == KEYS[:2]
+    assert of(told, "c1_features")["missing"] == [], "nothing to make it of yet"
+    text = run("status", "--home", home).stdout
+    assert text.endswith("next: mr materialize +c8_features   (2 are waiting)\n")
+
+
+def test_status_takes_a_selection_and_shows_what_it_names(run: Run, home: Path) -> None:
+    told = document(run("status", "--home", home, "--asset", "group:panel", "--json"))
+    assert [asset["asset"] for asset in told["assets"]] == ["minute_panel"]
 
 
 def test_a_file_dropped_into_landing_waits_until_it_is_materialised(
@@ -88,7 +112,7 @@ def test_a_file_dropped_into_landing_waits_until_it_is_materialised(
     target.write_bytes(small_days[2].read_bytes())
     (home / "landing" / "notes.csv").write_text("who,what\nme,that\n")
     before = document(run("status", "--home", home, "--json"))
-    assert before["assets"][-1]["missing"] == KEYS[2:]
+    assert of(before, "option_chain")["missing"] == KEYS[2:]
     assert [file["relative"] for file in before["faulty_files"]] == ["notes.csv"]
     planned = document(run("materialize", "option_chain", "--home", home, "--dry-run", "--json"))
     assert planned["to_make"] == KEYS[2:]
@@ -97,7 +121,8 @@ def test_a_file_dropped_into_landing_waits_until_it_is_materialised(
     made = run("materialize", "option_chain", "--home", home, "--json")
     assert made.exit_code == 0
     assert document(made)["made"] == KEYS[2:]
-    assert document(run("status", "--home", home, "--json"))["assets"][-1]["missing"] == []
+    after = document(run("status", "--home", home, "--json"))
+    assert of(after, "option_chain")["missing"] == []
     (home / "landing" / "notes.csv").unlink()
 
 
@@ -115,8 +140,8 @@ def test_a_rewritten_file_makes_exactly_its_partition_stale(
     lines = landed.read_text().splitlines(keepends=True)
     landed.write_text("".join(lines[:-1]))
     status = document(run("status", "--home", home, "--json"))
-    for asset in status["assets"]:
-        assert asset["stale"] == {KEYS[1]: "inputs changed"}
+    for name in INGESTED_ASSETS:
+        assert of(status, name)["stale"] == {KEYS[1]: "inputs changed"}
     assert f"{KEYS[1]}  inputs changed" in run("status", "--home", home).stdout
     made = run("materialize", "option_chain", "--stale", "--home", home, "--json")
     assert document(made)["made"] == [KEYS[1]]
@@ -131,7 +156,7 @@ def test_two_homes_never_touch_each_other(
     other = tmp_path / "other"
     assert run("ingest", small_days[2], "--home", other, "--json").exit_code == 0
     there = document(run("status", "--home", other, "--json"))
-    assert there["assets"][-1]["materialized"] == KEYS[2:]
+    assert of(there, "option_chain")["materialized"] == KEYS[2:]
     assert document(run("table", "list", "--home", home, "--json")) == before
     assert sorted(path.name for path in (other / "landing").iterdir()) == [small_days[2].name]
 

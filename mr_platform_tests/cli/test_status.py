@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from mr_platform.cli.status import _text
 from mr_platform.orchestration.partition_status import AssetStatus, CheckCounts
 
@@ -33,3 +36,49 @@ def test_a_refused_partition_is_not_waiting() -> None:
     assert _text("/home", found(REFUSED, WAITING), []).endswith(
         "next: mr materialize option_chain   (1 are waiting)"
     )
+
+
+def derived(*missing: str, stale: dict[str, str] | None = None) -> list[AssetStatus]:
+    """The raw table is made; of two derived ones the first lacks or is behind."""
+    checks = {"has_rows": CheckCounts(passed=2), "inputs_are_current": CheckCounts(passed=2)}
+    return [
+        AssetStatus("option_chain", (REFUSED, WAITING), {}, (), (), (), checks),
+        AssetStatus("minute_panel", (REFUSED,), stale or {}, (), (), missing, {}),
+        AssetStatus("c8_features", (REFUSED,), {}, (), (), (), {}),
+    ]
+
+
+def test_what_waits_beyond_the_raw_tables_is_made_with_all_that_follows() -> None:
+    text = _text("/home", derived(WAITING), [])
+    assert text.endswith("next: mr materialize +c8_features   (1 are waiting)")
+
+
+def test_a_refused_raw_partition_does_not_hide_what_waits_beyond() -> None:
+    raw, *beyond = derived(WAITING)
+    refused = replace(raw, materialized=(WAITING,), failed=(REFUSED,), missing=(REFUSED,))
+    text = _text("/home", [refused, *beyond], [])
+    assert text.endswith("next: mr materialize +c8_features   (1 are waiting)")
+
+
+def test_stale_assets_are_named_in_the_next_command() -> None:
+    text = _text("/home", derived(stale={REFUSED: "inputs changed"}), [])
+    assert f"stale partitions of minute_panel:\n  {REFUSED}  inputs changed" in text
+    assert text.endswith("next: mr materialize minute_panel --stale")
+
+
+def test_nothing_to_do_tells_no_next_command() -> None:
+    assert "next:" not in _text("/home", derived(), [])
+
+
+def test_verdicts_are_summed_and_only_a_check_that_did_not_pass_everywhere_is_named() -> None:
+    checks = {
+        "rows_match_the_panel": CheckCounts(passed=3),
+        "values_are_in_range": CheckCounts(passed=2, failed={REFUSED: "c1_x = 9"}),
+        "inputs_are_current": CheckCounts(passed=1, warned={REFUSED: "a", WAITING: "b"}),
+    }
+    text = _text("/home", [AssetStatus("c1_features", (), {}, (), (), (), checks)], [])
+    assert re.search(r"c1_features: 3 checks +6 +2 +1\n", text)
+    assert re.search(r"  values_are_in_range +2 +0 +1\n", text)
+    assert re.search(r"  inputs_are_current +1 +2 +0\n", text)
+    assert "rows_match_the_panel" not in text
+    assert f"failed partitions of c1_features:\n  {REFUSED}  c1_x = 9" in text

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mr_platform.features.c7_level_pool import DAY_LEVELS, GROUPS
 from mr_platform.features.c7_level_set import price_levels
 from mr_platform.features.c7_levels import (
     BREAK_LEVELS,
@@ -22,6 +21,16 @@ from mr_platform.features.gpu_operations import unsupported_in_frame
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform.registry.loader import load_registry
+from mr_platform_tests.features.c7_days import (
+    FEATURES,
+    HERE,
+    INPUTS,
+    PANEL,
+    POOL,
+    ROWS,
+    SPOT,
+    check,
+)
 from mr_platform_tests.features.c7_panels import (
     DATES,
     MINUTES,
@@ -33,63 +42,8 @@ from mr_platform_tests.features.c7_panels import (
 )
 from mr_platform_tests.features.stream_panels import NEAR, TARGET, alike
 
-PANEL = level_panel()
-INPUTS = level_inputs(PANEL)
-FEATURES = c7_features(INPUTS)
 DECLARED = load_registry().components["c7"].columns
 NAMES = [column.name for column in DECLARED]
-
-HERE = INPUTS.panel["expiry_date"] == NEAR
-ROWS = INPUTS.panel.hstack(FEATURES.get_columns()).filter(HERE)
-SPOT = ROWS["spot"].to_list()
-SOURCE = {name: group for group, names in GROUPS.items() for name in names}
-
-
-def pool() -> dict[str, Values]:
-    """The 21 levels of the pool."""
-    spot, _ = price_levels(INPUTS)
-    levels = {name: spot[f"l_{name}"].to_list() for name in DAY_LEVELS}
-    distance = 10 * ROWS["step"]
-    levels["round_major"] = ((ROWS["spot"] / distance - 0.5).ceil() * distance).to_list()
-    return levels | {name: ROWS[name].to_list() for name in (*WALLS, "max_pain")}
-
-
-POOL = pool()
-TOUCHES = {name: ROWS[f"c7_touches_{name}"].to_list() for name in (*TOUCH_LEVELS, *WALLS)}
-
-
-def known(t: int) -> dict[str, float]:
-    return {name: values[t] for name, values in POOL.items() if values[t] is not None}  # type: ignore[misc]
-
-
-def side_of(t: int, side: str) -> dict[str, float]:
-    """Levels of the pool on a side of spot."""
-    spot = SPOT[t]
-    if spot is None:
-        return {}
-    below = side == "support"
-    return {name: x for name, x in known(t).items() if (x <= spot) == below}
-
-
-def sources(t: int, level: float) -> set[str]:
-    return {SOURCE[name] for name, x in known(t).items() if abs(x - level) <= 0.001 * level}
-
-
-def sigma(t: int) -> float | None:
-    returns = ROWS["r_und"].to_list()[max(t - 29, 0) : t + 1]
-    minutes = ROWS["r_und_min"].to_list()[max(t - 29, 0) : t + 1]
-    pairs = [(r, m) for r, m in zip(returns, minutes, strict=True) if r is not None]
-    if len(pairs) < 20:
-        return None
-    return math.sqrt(sum(r * r for r, _ in pairs) / sum(m for _, m in pairs))
-
-
-def nearest_to(t: int, levels: dict[str, float]) -> float | None:
-    return min(levels.values(), key=lambda x: abs(SPOT[t] - x)) if levels else None  # type: ignore[operator]
-
-
-def check(name: str, rule: Any) -> None:
-    alike(ROWS[name], [rule(t) for t in range(MINUTES)])
 
 
 # -- shape ----------------------------------------------------------------------------------------
@@ -115,81 +69,6 @@ def test_values_are_finite_within_range_and_not_all_null(column: Any) -> None:
 # -- against loops --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("side", ["support", "resistance"])
-@pytest.mark.parametrize(("points", "reach"), [(10, 0.001), (25, 0.0025), (50, 0.005)])
-def test_confluence(side: str, points: int, reach: float) -> None:
-    def count(t: int) -> int | None:
-        if SPOT[t] is None or len(known(t)) < 8:
-            return None
-        return sum(abs(SPOT[t] - x) / SPOT[t] <= reach for x in side_of(t, side).values())
-
-    check(f"c7_confluence_{side}_{points}bp", count)
-
-
-@pytest.mark.parametrize("side", ["support", "resistance"])
-def test_nearest_level_its_strength_and_the_nearest_cluster(side: str) -> None:
-    def distance(t: int, level: float | None) -> float | None:
-        return None if level is None else 100 * abs(SPOT[t] - level) / SPOT[t]  # type: ignore[operator]
-
-    def firm(t: int) -> float | None:
-        level = nearest_to(t, side_of(t, side))
-        if level is None:
-            return None
-        members = [n for n, x in known(t).items() if abs(x - level) <= 0.001 * level]
-        touched = sum(TOUCHES[n][t] or 0 for n in members if n in TOUCHES)
-        return 1 - math.exp(-(len(sources(t, level)) - 1 + 0.5 * touched) / 3)
-
-    def cluster(t: int) -> float | None:
-        several = {n: x for n, x in side_of(t, side).items() if len(sources(t, x)) >= 2}
-        return distance(t, nearest_to(t, several))
-
-    check(f"c7_nearest_{side}_dist", lambda t: distance(t, nearest_to(t, side_of(t, side))))
-    check(f"c7_nearest_{side}_strength", firm)
-    check(f"c7_cluster_{side}_dist", cluster)
-
-
-@pytest.mark.parametrize("side", ["support", "resistance"])
-@pytest.mark.parametrize("minutes", [15, 30, 60])
-def test_hit_probability(side: str, minutes: int) -> None:
-    away = ROWS[f"c7_nearest_{side}_dist"].to_list()
-
-    def chance(t: int) -> float | None:
-        s = sigma(t)
-        if s is None or away[t] is None:
-            return None
-        return math.erfc(away[t] / (100 * s * math.sqrt(minutes)) / math.sqrt(2))
-
-    check(f"c7_hit_prob_{side}_{minutes}m", chance)
-
-
-def test_what_follows_from_the_nearest_levels() -> None:
-    below, above = (ROWS[f"c7_nearest_{s}_dist"].to_list() for s in ("support", "resistance"))
-    firm = [ROWS[f"c7_nearest_{s}_strength"].to_list() for s in ("support", "resistance")]
-
-    def passing(t: int) -> float | None:
-        s = sigma(t)
-        if s is None or below[t] is None or above[t] is None:
-            return None
-        u, d = (math.erfc((x[t] + 0.05) / (100 * s * math.sqrt(60))) for x in (above, below))
-        return 1 - (1 - u) * (1 - d)
-
-    def score(t: int) -> float | None:
-        pairs = [
-            (x[t], math.exp(-away[t] / 0.25))
-            for x, away in zip(firm, (below, above), strict=True)
-            if away[t] is not None
-        ]
-        return sum(x * w for x, w in pairs) / sum(w for _, w in pairs) if pairs else None
-
-    def both(t: int) -> bool:
-        return below[t] is not None and above[t] is not None
-
-    check("c7_breakout_probability", passing)
-    check("c7_level_strength_score", score)
-    check("c7_channel_position", lambda t: below[t] / (below[t] + above[t]) if both(t) else None)
-    check("c7_channel_width", lambda t: below[t] + above[t] if both(t) else None)
-
-
 def test_hold_ratios_count_the_walls_too() -> None:
     lines = {name: POOL[name] for name in (*TOUCH_LEVELS, *WALLS)}
 
@@ -211,25 +90,6 @@ def test_hold_ratios_count_the_walls_too() -> None:
                     held += place(t, line[u]) == way
             expected.append(held / judged if judged else None)
         alike(ROWS[f"c7_hold_ratio_{side}"], expected)
-
-
-def test_volume_at_levels() -> None:
-    volume = ROWS["fut_volume"].to_list()
-
-    def near(t: int) -> bool:
-        return SPOT[t] is not None and any(
-            abs(SPOT[t] - x) <= 0.0005 * SPOT[t] for x in known(t).values()
-        )
-
-    def share(t: int) -> float | None:
-        window = [v for v in range(max(t - 59, 0), t + 1) if volume[v] is not None]
-        there = [v for v in window if near(v)]
-        if len(window) < 40 or len(there) < 3:
-            return None
-        mean = sum(volume[v] for v in window) / len(window)
-        return math.log(sum(volume[v] for v in there) / len(there) / mean)
-
-    check("c7_level_volume_ratio_60m", share)
 
 
 def test_profile_distances() -> None:

@@ -42,15 +42,17 @@ FLAT: Values = [100.0] * MINUTES
 
 
 def test_age_of_a_crossover_counts_from_the_open_until_the_sign_changes() -> None:
-    found = shared(FLAT, [1.0, 2.0, -1.0, None, -1.0, 1.0, None, None, 1.0])["m_freshness"]
-    ages = [None if x is None else round(-15 * math.log(x), 9) for x in found[:10]]
-    assert ages == [0, 1, 0, None, 2, 0, None, None, 3, None]
+    histogram = [*[1.0] * 5, 2.0, 1.0, 2.0, -1.0, None, -1.0, 1.0, None, None, 1.0]
+    found = shared(FLAT, histogram)["m_freshness"]
+    ages = [None if x is None else round(-15 * math.log(x), 9) for x in found[:16]]
+    # the first five valid minutes are too few
+    assert ages == [*[None] * 5, 5, 6, 7, 0, None, 2, 0, None, None, 3, None]
 
 
 def test_a_sign_that_changes_over_a_gap_changes_at_the_next_valid_minute() -> None:
-    found = shared(FLAT, [None, None, 1.0, None, -1.0])["m_freshness"]
-    assert found[2] == pytest.approx(math.exp(-2 / 15))  # no earlier sign: since the open
-    assert found[4] == 1.0
+    found = shared(FLAT, [None, None, *[1.0] * 6, None, -1.0])["m_freshness"]
+    assert found[7] == pytest.approx(math.exp(-7 / 15))  # no earlier sign: since the open
+    assert found[9] == 1.0
 
 
 def test_reversal_looks_five_minutes_back() -> None:

@@ -53,9 +53,7 @@ def base_chain(symbol: str) -> pl.DataFrame:
     kept = later["expiry_date"].unique().sort().to_list()[:EXPIRIES]
     label = pl.col("call_strike_type")
     rank = pl.when(label != "ATM").then(label.str.slice(3).cast(pl.Int32, strict=False))
-    small = later.filter(
-        pl.col("expiry_date").is_in(kept), rank.fill_null(0) <= STRIKES_EACH_SIDE
-    )
+    small = later.filter(pl.col("expiry_date").is_in(kept), rank.fill_null(0) <= STRIKES_EACH_SIDE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{symbol}_{BASE_DAY}.parquet"
         small.write_parquet(path)
@@ -67,7 +65,9 @@ def chain_of(key: PartitionKey, *, rise: float = 0.0) -> pl.DataFrame:
     base = base_chain(key.symbol)
     days = key.date - BASE_DAY
     factor = 1 + rise / 100 + 0.01 * (key.date.toordinal() % 7)
-    premiums = [f"{leg}_{name}" for leg in ("ce", "pe") for name in ("open", "high", "low", "close")]
+    premiums = [
+        f"{leg}_{name}" for leg in ("ce", "pe") for name in ("open", "high", "low", "close")
+    ]
     return base.with_columns(
         pl.col("date") + days,
         pl.col("ts_minute") + days,

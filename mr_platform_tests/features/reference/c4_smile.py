@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mr_platform_tests.features.reference.day import Day
-from mr_platform_tests.features.reference.streams import ZERO, Value, logarithm, ratio
+from mr_platform_tests.features.reference.plain import ZERO, ln, ratio
+from mr_platform_tests.features.reference.streams import Value
 
 Row = dict[str, Any]
 Point = tuple[float, float, Row]  # m, iv_otm / iv_atm, row
@@ -188,7 +189,7 @@ def weighted_premium(points: list[Point], forward: float, iv_atm: float, weight:
         count += 1
     if count < SMILE_STRIKES:
         return None
-    return logarithm(ratio(ratio(total, weights), iv_atm))
+    return ln(ratio(ratio(total, weights), iv_atm))
 
 
 def minute_columns(day: Day, expiry: datetime.date, j: int) -> dict[str, Value]:

@@ -48,21 +48,15 @@ def c6(day: Day, history: History, partner: Day | None, components: dict[str, Re
         components: Values of c1 to c5, column to expiry to 375 values.
     """
     past = read_past(day, history)
+    others = {} if partner is None else {e: Series6(partner, e) for e in partner.expiries}
     found: dict = {}
     und: Columns | None = None
     for expiry in day.expiries:
-        sight = Sight(
-            day,
-            history,
-            past,
-            components,
-            Series6(day, expiry),
-            partner_series(day, expiry, partner),
-        )
+        sight = Sight(day, history, past, components, Series6(day, expiry))
         pair_columns(sight)
         score_columns(sight)
         matrix_columns(sight)
-        partner_columns(sight)
+        partner_columns(sight, partner_series(day, expiry, partner, others))
         anchor_columns(sight)
         gap_columns(sight)
         fill_columns(sight)

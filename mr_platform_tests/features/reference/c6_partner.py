@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mr_platform_tests.features.reference.c6_series import (
     MINUTES,
     Expiry,
@@ -33,10 +35,36 @@ CORRELATED = {
 }
 
 
-def partner_expiry(day: Day, expiry: Expiry, partner: Day) -> Expiry:
-    """The partner's expiry nearest in dte, the smaller dte on a tie."""
+def nearest_expiry(day: Day, expiry: Expiry, partner: Day, j: int) -> Expiry | None:
+    """The partner's expiry of the same minute nearest in dte, the smaller dte on a tie."""
     own = day.dte[expiry]
-    return min(partner.expiries, key=lambda e: (abs(partner.dte[e] - own), partner.dte[e]))
+    there = [e for e in partner.expiries if partner.present(e, j)]
+    if not there:
+        return None
+    return min(there, key=lambda e: (abs(partner.dte[e] - own), partner.dte[e]))
+
+
+@dataclass
+class Partner:
+    """The other symbol's series, as a row of one expiry meets them minute by minute."""
+
+    by_expiry: dict[Expiry, Series6]
+    chosen: list[Expiry | None]
+
+    def get(self, name: str) -> Series:
+        """A series of the expiry that is nearest at each minute."""
+        return [
+            None if e is None else self.by_expiry[e].get(name)[j] for j, e in enumerate(self.chosen)
+        ]
+
+
+def partner_series(
+    day: Day, expiry: Expiry, partner: Day | None, by_expiry: dict[Expiry, Series6]
+) -> Partner | None:
+    """The partner of an expiry; null without the other symbol."""
+    if partner is None:
+        return None
+    return Partner(by_expiry, [nearest_expiry(day, expiry, partner, j) for j in range(MINUTES)])
 
 
 def slope(own: Series, other: Series, n_min: int) -> Value:
@@ -62,10 +90,9 @@ def agreement(own: Series, other: Series, n_min: int) -> Value:
     return same / counted if counted >= n_min else None
 
 
-def partner_columns(sight: Sight) -> None:
+def partner_columns(sight: Sight, other: Partner | None) -> None:
     """Every cross-symbol column; all null without the partner."""
     out, own = sight.columns, sight.series
-    other = sight.partner
 
     def theirs(name: str) -> Series:
         return [None] * MINUTES if other is None else other.get(name)
@@ -98,10 +125,3 @@ def partner_columns(sight: Sight) -> None:
     out["c6_xsym_sign_agreement_30m"] = [
         agreement(window(x, j, 30), window(y, j, 30), least(30)) for j in range(MINUTES)
     ]
-
-
-def partner_series(day: Day, expiry: Expiry, partner: Day | None) -> Series6 | None:
-    """The partner's series that a row of this expiry is compared with."""
-    if partner is None or not partner.expiries:
-        return None
-    return Series6(partner, partner_expiry(day, expiry, partner))

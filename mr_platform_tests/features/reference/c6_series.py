@@ -224,7 +224,6 @@ class Sight:
     past: Past
     components: dict[str, Result]
     series: Series6
-    partner: Series6 | None
     columns: Columns = field(default_factory=dict)
 
     @property

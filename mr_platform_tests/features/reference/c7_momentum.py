@@ -98,11 +98,10 @@ def reversal(momentum: Momentum, strength: Value, j: int) -> Value:
 
 
 def scale_mean(momentum: Momentum, j: int) -> Value:
-    """Mean of the four histograms in ATRs, each squeezed; null if one is missing."""
+    """Mean of the histograms in ATRs, each squeezed, of at least two of the four scales."""
     terms = [ratio(momentum.hist[k][j], momentum.points[j]) for k in (3, 5, 10, 15)]
-    if any(term is None for term in terms):
-        return None
-    return sum(math.tanh(term) for term in terms) / 4
+    known = [math.tanh(term) for term in terms if term is not None]
+    return sum(known) / len(known) if len(known) >= 2 else None
 
 
 def macd_columns(momentum: Momentum, out: Columns) -> None:

@@ -180,7 +180,7 @@ def term_slope(day: Day, _: dt.date, minute: dict[dt.date, Vote]) -> float | Non
 
 def against_nearest(day: Day, e: dt.date, minute: dict[dt.date, Vote]) -> float | None:
     """Own consensus less that of the nearest other expiry of the minute."""
-    others = [other for other in minute if other != e]
+    others = [other for other in minute if other != e and minute[other] is not None]
     if not others or e not in minute:
         return None
     nearest = min(others, key=lambda o: (abs(day.dte[o] - day.dte[e]), day.dte[o]))
