@@ -11,14 +11,16 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mr_platform.cli.graph import open_graph
-from mr_platform.cli.ingest import IngestReport, fault_lines, ingest_paths
+from mr_platform.cli.ingest import fault_lines, ingest_paths
+from mr_platform.cli.materialize import fault_lines as partition_fault_lines
+from mr_platform.cli.materialize import run_with_progress
 from mr_platform.cli.terminal import Terminal, duration, example, facts, table, with_terminal
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ RAW_FORMS_HOME = "raw-forms"
 ARCHIVES_HOME = "snapshot-csvs"
 """Further homes of the demo: one partition is fed by one dialect, so the same days in the
 sources' own forms, and again as the snapshot pages they were made of, need tables of their own."""
+
+FEATURE_DAYS = 6
+"""Latest days whose features the demo computes; the days before are a command away."""
 
 SIMULATED_DAYS = 5
 SIMULATED_FROM = dt.date(2024, 1, 15)
@@ -57,6 +62,7 @@ class Summary:
         checks: Verdicts: passed, warned, failed.
         faults: One line for each file or partition that failed.
         seconds: Wall time.
+        features: What the feature tables hold; empty where the demo stops at the chain.
     """
 
     title: str
@@ -70,6 +76,28 @@ class Summary:
     checks: dict[str, int]
     faults: list[str]
     seconds: float
+    features: tuple[FeatureSummary, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """One component's table after the demo.
+
+    Attributes:
+        table: Name of the table.
+        partitions: Partitions made.
+        rows: Rows, one a minute and expiry.
+        columns: Feature columns.
+        null_share: Share of null values.
+        seconds: Seconds that the computation took, all partitions together.
+    """
+
+    table: str
+    partitions: int
+    rows: int
+    columns: int
+    null_share: float
+    seconds: float
 
 
 @click.command(epilog=example("mr demo", "mr demo --days 3", "mr demo --data /data/nse --json"))
@@ -81,7 +109,7 @@ class Summary:
 )
 @with_terminal
 def demo(terminal: Terminal, days: int | None, data: Path | None) -> None:
-    """Land several days of files, run the graph over them, tell what came out.
+    """Land several days of files, run the graph up to the features, tell what came out.
 
     Real files are taken where a data folder exists, simulated ones otherwise.
     """
@@ -127,7 +155,7 @@ def find_real_data(named: Path | None) -> Path | None:
 def _real_chain(terminal: Terminal, folder: Path, days: int | None) -> Summary:
     chain = folder / "options" / "chain"
     paths = [chain] if days is None else _latest(sorted(chain.rglob("*.parquet")), days)
-    return _ingested(terminal, f"real option-chain files of {chain}", paths)
+    return _ingested(terminal, f"real option-chain files of {chain}", paths, features=True)
 
 
 def _raw_forms(folder: Path, days: int | None) -> list[Path]:
@@ -186,7 +214,7 @@ def _simulated(terminal: Terminal, days: int) -> Summary:
                 made, out, dialect, faults=faults, seed=SIMULATED_SEED, on_day=on_day
             )
             files += [file.path for file in report.files]
-    return _ingested(terminal, f"simulated files of {out}", files)
+    return _ingested(terminal, f"simulated files of {out}", files, features=True)
 
 
 def _latest(files: Sequence[Path], days: int) -> list[Path]:
@@ -200,19 +228,84 @@ def _latest(files: Sequence[Path], days: int) -> list[Path]:
     return [file for file in files if told.get(file) in latest]
 
 
-def _ingested(terminal: Terminal, title: str, paths: Sequence[Path]) -> Summary:
+def _ingested(
+    terminal: Terminal, title: str, paths: Sequence[Path], *, features: bool = False
+) -> Summary:
     started = time.monotonic()
     terminal.note(f"{title} → {terminal.settings.home}")
     with open_graph(terminal) as graph:
         report = ingest_paths(terminal, graph, paths)
-        return _summary(terminal, graph, report, title, started)
+        made = [key for outcome in report.outcomes for key in outcome.made]
+        keys = sorted({*made, *report.plan.current})
+        faults = fault_lines(report)
+        told: tuple[FeatureSummary, ...] = ()
+        if features and keys:
+            told, more = _features(terminal, graph, keys)
+            faults += more
+        return _summary(terminal, graph, faults, keys, title, started, told)
+
+
+def _features(
+    terminal: Terminal, graph: Graph, keys: Sequence[PartitionKey]
+) -> tuple[tuple[FeatureSummary, ...], list[str]]:
+    """Panel, history and components of the latest days, made through the graph.
+
+    Returns:
+        What each component's table holds, and one line for each partition that failed.
+    """
+    from mr_platform.orchestration.asset_selection import require_assets, stages
+    from mr_platform.orchestration.materialization import plan_materialization
+
+    latest = set(sorted({key.date for key in keys})[-FEATURE_DAYS:])
+    chosen = [key for key in keys if key.date in latest]
+    terminal.note(f"features of {len(chosen):,} partitions: panel and history, then c1 to c8")
+    faults: list[str] = []
+    # the first stage is the raw tables, which are made
+    for stage in stages(require_assets(graph.definitions, ["+c8_features"]))[1:]:
+        plan = plan_materialization(
+            graph.definitions,
+            graph.instance,
+            stage,
+            graph.fingerprints(),
+            asked=chosen,
+            limit=graph.settings.orchestration.max_partitions_per_run,
+        )
+        faults += partition_fault_lines(run_with_progress(terminal, graph, plan))
+    return tuple(_feature_summary(graph, name, chosen) for name in _component_tables()), faults
+
+
+def _component_tables() -> list[str]:
+    from mr_platform.registry.loader import load_registry
+
+    return [component.table for component in load_registry().components.values()]
+
+
+def _feature_summary(graph: Graph, table: str, keys: Sequence[PartitionKey]) -> FeatureSummary:
+    """What the latest materialisations of a component tell of themselves."""
+    from mr_platform.orchestration.materialization_events import partition_facts_told
+
+    told = list(partition_facts_told(graph.instance, table, keys).values())
+    rows = sum(int(facts["dagster/partition_row_count"]) for facts in told)
+    cells = [int(facts["dagster/partition_row_count"]) * facts["null_share"] for facts in told]
+    return FeatureSummary(
+        table=table,
+        partitions=len(told),
+        rows=rows,
+        columns=max((int(facts["value_columns"]) for facts in told), default=0),
+        null_share=sum(cells) / rows if rows else 0.0,
+        seconds=sum(facts["seconds"] for facts in told),
+    )
 
 
 def _summary(
-    terminal: Terminal, graph: Graph, report: IngestReport, title: str, started: float
+    terminal: Terminal,
+    graph: Graph,
+    faults: list[str],
+    keys: Sequence[PartitionKey],
+    title: str,
+    started: float,
+    features: tuple[FeatureSummary, ...],
 ) -> Summary:
-    made = [key for outcome in report.outcomes for key in outcome.made]
-    keys = sorted({*made, *report.plan.current})
     rows_in, rows_good, quarantined = _rows(graph, keys)
     return Summary(
         title=title,
@@ -224,8 +317,9 @@ def _summary(
         rows_good=rows_good,
         quarantined=quarantined,
         checks=_checks(graph, keys),
-        faults=fault_lines(report),
+        faults=faults,
         seconds=time.monotonic() - started,
+        features=features,
     )
 
 
@@ -273,6 +367,7 @@ def _summary_document(summary: Summary) -> dict[str, Any]:
         "checks": summary.checks,
         "faults": summary.faults,
         "seconds": round(summary.seconds, 1),
+        "features": [asdict(table) for table in summary.features],
     }
 
 
@@ -285,6 +380,7 @@ def _text(summaries: Sequence[Summary]) -> str:
         "  make ui                      the asset graph, partitions and checks in the browser\n"
         f"  mr status{home}\n"
         f"  mr quarantine show{home}\n"
+        f"  mr materialize +c8_features{home}    the features of every other day\n"
         f"  mr table history option_chain{home}\n"
         f"  mr ingest YOUR_FILES{home}"
     )
@@ -309,9 +405,21 @@ def _one(summary: Summary) -> str:
     if summary.quarantined:
         rows = list(summary.quarantined.items())
         lines += ["", table(["quarantined because", "rows"], rows, right=(1,))]
+    if summary.features:
+        lines += ["", _feature_table(summary.features)]
     if summary.faults:
         lines += ["", f"refused, as it should be ({len(summary.faults):,}):"]
         lines += [f"  {line.removeprefix('error: ')}" for line in summary.faults[:8]]
         if len(summary.faults) > 8:
             lines.append(f"  … and {len(summary.faults) - 8:,} more (--json lists all)")
     return "\n".join(lines)
+
+
+def _feature_table(features: Sequence[FeatureSummary]) -> str:
+    headers = ["features", "partitions", "rows", "columns", "null", "seconds"]
+    rows = [
+        (one.table, one.partitions, one.rows, one.columns, f"{one.null_share:.1%}",
+         f"{one.seconds:.2f}")
+        for one in features
+    ]  # fmt: skip
+    return table(headers, rows, right=(1, 2, 3, 4, 5))

@@ -51,9 +51,9 @@ _UNDERLYING: Mapping[str, str] = {
 _HELD: Mapping[str, tuple[int, pl.Expr]] = {
     "ce": (0, pl.col("ce_close")),
     "pe": (0, pl.col("pe_close")),
-    "strd": (0, pl.col("ce_close") + pl.col("pe_close")),
-    "itm1": (-1, pl.col("ce_close") + pl.col("pe_close")),
-    "otm1": (1, pl.col("ce_close") + pl.col("pe_close")),
+    "strd": (0, (pl.col("ce_close") + pl.col("pe_close")).round(PRICE_DECIMALS)),
+    "itm1": (-1, (pl.col("ce_close") + pl.col("pe_close")).round(PRICE_DECIMALS)),
+    "otm1": (1, (pl.col("ce_close") + pl.col("pe_close")).round(PRICE_DECIMALS)),
     "iv": (0, (pl.col("ce_iv") + pl.col("pe_iv")) / 2.0),
     "iv_ce": (0, pl.col("ce_iv")),
     "iv_pe": (0, pl.col("pe_iv")),
@@ -282,7 +282,7 @@ def _chosen(minutes: pl.Expr, name: str) -> pl.Expr:
     """The value at t on the strikes selected so many minutes before."""
     if name == "comb":
         parts = [weight * _chosen(minutes, part) for part, weight in COMBINED_WEIGHTS.items()]
-        return parts[0] + parts[1] + parts[2]
+        return (parts[0] + parts[1] + parts[2]).round(PRICE_DECIMALS)
     if name == "skew":
         return _chosen(minutes, "iv_otmput") - _chosen(minutes, "iv_otmcall")
     value: pl.Expr = pl.lit(None, dtype=pl.Float64)

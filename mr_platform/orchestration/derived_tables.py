@@ -180,7 +180,7 @@ def _require_rows(
 
 @lru_cache(maxsize=1)
 def derived_tables() -> tuple[DerivedTable, ...]:
-    """Every derived table; the last one is made last, of all others."""
+    """Every derived table; the last one ends the graph."""
     return (_panel(), *_panel_history(), *_components(("c1", "c2", "c3", "c4", "c5", "c7")),
             *_components(("c6",)), _c8_history(), *_components(("c8",)))  # fmt: skip
 

@@ -20,6 +20,7 @@ from mr_platform.orchestration.ingestion import (
     StoredPartition,
 )
 from mr_platform.orchestration.partitions import DATE, SYMBOL, dagster_key
+from mr_platform.trading_calendar import PartitionKey
 
 INPUT_FINGERPRINT = "input_fingerprint"
 
@@ -113,3 +114,16 @@ def latest_fingerprints(instance: dg.DagsterInstance, partitions: Iterable[str])
         if value is not None:
             found[partition] = str(value.value)
     return found
+
+
+def partition_facts_told(
+    instance: dg.DagsterInstance, table: str, keys: Iterable[PartitionKey]
+) -> dict[PartitionKey, dict[str, Any]]:
+    """Metadata values of the latest materialization of each partition that was made."""
+    names = {str(dagster_key(key)): key for key in keys}
+    told = {}
+    for partition, record in latest_records(instance, dg.AssetKey(table), names).items():
+        event = record.asset_materialization
+        if event is not None:
+            told[names[partition]] = {name: value.value for name, value in event.metadata.items()}
+    return told

@@ -77,6 +77,7 @@ PARAMETERS: dict[str, Any] = {
 
 MINUTES = np.arange(SESSION_MINUTES)
 _TICKS = ("09:15", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "15:30")
+_LEAST_APART = 12
 _ARROWS = {-1: "↓ ", 0: "", 1: "↑ "}
 
 
@@ -103,8 +104,8 @@ def clock_of(minute: int) -> str:
 def time_axis(axes: Axes, *, labelled: bool) -> None:
     """Minutes of the session in IST along the lower edge."""
     places = [minute_of(dt.time.fromisoformat(text)) for text in _TICKS]
-    axes.set_xlim(-0.5, SESSION_MINUTES - 0.5)
     axes.set_xticks(places, labels=_TICKS if labelled else [""] * len(places))
+    axes.set_xlim(-0.5, SESSION_MINUTES)
     if labelled:
         axes.set_xlabel("time of day, IST (start of the minute)", labelpad=2)
 
@@ -200,13 +201,21 @@ def palette() -> list[int]:
         for colour in dict.fromkeys(strong)
         for step in range(1, 8)
     ]
-    found = list(dict.fromkeys([*exact, *ramp, *blends, *faded]))[:256]
-    found += [found[0]] * (256 - len(found))
+    found: list[tuple[int, int, int]] = []
+    for colour in (*exact, *ramp, *blends, *faded):
+        # Pillow finds the nearest colour in steps of four: too near ones would be mixed up
+        if all(_apart(colour, other) >= _LEAST_APART for other in found):
+            found.append(colour)
+    found = [*found[:256], *[found[0]] * (256 - len(found))]
     return [part for colour in found for part in colour]
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _apart(first: tuple[int, int, int], second: tuple[int, int, int]) -> int:
+    return sum(abs(a - b) for a, b in zip(first, second, strict=True))
 
 
 def _blend(

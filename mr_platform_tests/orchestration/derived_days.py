@@ -13,9 +13,15 @@ import dagster as dg
 import polars as pl
 
 from mr_platform.definitions import build_definitions
+from mr_platform.features.table_schemas import empty_table
+from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform.gateways.lakehouse import Lakehouse
-from mr_platform.orchestration.derived_tables import derived_tables
-from mr_platform.orchestration.input_versions import InputVersions
+from mr_platform.orchestration.derived_tables import (
+    build_table,
+    derived_table,
+    derived_tables,
+)
+from mr_platform.orchestration.input_versions import InputVersions, input_fingerprints
 from mr_platform.orchestration.materialization import BatchOutcome, materialize_batch
 from mr_platform.orchestration.materialization_events import CODE_VERSION_TAG, INPUT_FINGERPRINT
 from mr_platform.orchestration.partition_status import read_asset_status
@@ -37,12 +43,13 @@ EXPIRIES = 2
 HOLIDAY_WEEK = tuple(dt.date(2025, 8, day) for day in (25, 26, 28, 29))
 
 COMPONENTS = tuple(table.name for table in derived_tables() if table.group == "features")
-STAGE_OF_HISTORY = tuple(
+PANEL_AND_HISTORY = ("hist_c3_close", "minute_panel", "hist_minute", *(
     table.name
     for table in derived_tables()
-    if table.group != "features" and table.name != "hist_c8_zone"
-)
-STAGE_OF_FEATURES = (*COMPONENTS, "hist_c8_zone")
+    if table.group == "history" and table.name not in ("hist_c3_close", "hist_minute",
+                                                       "hist_c8_zone")
+))  # fmt: skip
+"""The stage before the components, in an order in which it can be made table by table."""
 
 
 @lru_cache(maxsize=2)
@@ -101,6 +108,25 @@ class DerivedGraph:
         outcome = materialize_batch(self.definitions, self.instance, assets, keys)
         assert not outcome.faults, outcome.faults
         return outcome
+
+    def fill(self, assets: Sequence[str], keys: Sequence[PartitionKey]) -> None:
+        """Store and record tables as runs would, without runs."""
+        for name in assets:
+            table = derived_table(name)
+            assert table is not None
+            frames = {reading.table: self._scan(reading.table) for reading in table.readings}
+            fingerprints = input_fingerprints(self.instance, table, keys)
+            self.lakehouse.replace_partitions(
+                name, build_table(table, keys, frames, CpuEngine()), list(keys)
+            )
+            for key in keys:
+                record(
+                    self.instance, name, key,
+                    fingerprint=fingerprints[key], version=table.code_version,
+                )  # fmt: skip
+
+    def _scan(self, table: str) -> pl.LazyFrame:
+        return self.lakehouse.scan(table) if self.lakehouse.exists(table) else empty_table(table)
 
     def rows(self, table: str, *keys: PartitionKey) -> pl.DataFrame:
         """Stored rows of partitions."""

@@ -76,11 +76,12 @@ def _asset(table: DerivedTable) -> dg.AssetsDefinition:
     def materialize(context: dg.AssetExecutionContext, **frames: pl.LazyFrame) -> pl.DataFrame:
         keys = parse_keys(context.partition_keys)
         engine: FrameEngine = context.resources.frame_engine
+        # before the work: an input that arrives meanwhile must leave this partition stale
+        fingerprints = input_fingerprints(context.instance, table, keys)
         started = time.perf_counter()
         with retries_told_apart():
             rows = build_table(table, keys, frames, engine)
         seconds = (time.perf_counter() - started) / len(keys)
-        fingerprints = input_fingerprints(context.instance, table, keys)
         for key, facts in partition_facts(rows, keys).items():
             context.add_asset_metadata(
                 {

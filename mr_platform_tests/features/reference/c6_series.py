@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from mr_platform_tests.features.reference.day import Day, History, Result, valid_iv
+from mr_platform_tests.features.reference.day import (
+    GREEK_FIELDS,
+    Day,
+    History,
+    Result,
+    valid_iv,
+)
 from mr_platform_tests.features.reference.plain import ZERO, ln, log_ratio, ratio, sub, window
 from mr_platform_tests.features.reference.streams import Past, Series, Value
 
@@ -116,7 +122,10 @@ def near_strikes(day: Day, expiry: Expiry, j: int) -> list[float]:
 
 
 def net_greek(day: Day, expiry: Expiry, j: int, strikes: list[float], greek: str) -> Value:
-    """Mean of a greek over the legs of given strikes, weighted by open interest."""
+    """Mean of a greek over the legs of given strikes, weighted by open interest.
+
+    A leg enters with all four greeks or not at all, so that all four speak of the same legs.
+    """
     total = 0.0
     weights = 0.0
     counted = 0
@@ -127,7 +136,8 @@ def net_greek(day: Day, expiry: Expiry, j: int, strikes: list[float], greek: str
         with_leg = False
         for leg in ("ce", "pe"):
             value, oi, iv = row[f"{leg}_{greek}"], row[f"{leg}_oi"], valid_iv(row[f"{leg}_iv"])
-            if value is None or oi is None or iv is None:
+            whole = all(row[f"{leg}_{name}"] is not None for name in GREEK_FIELDS)
+            if not whole or oi is None or iv is None:
                 continue
             total += value * oi
             weights += oi

@@ -207,6 +207,10 @@ class Wall:
     dominance: Series  # logarithm of largest over second largest
 
 
+CHAIN_STRIKES = 15
+"""Strikes with open interest that walls and max pain need."""
+
+
 def largest(pairs: list[tuple[float, float]], spot: float) -> tuple[float, float] | None:
     """Strike and open interest of the wall: nearest spot on a tie, then the lower."""
     if not pairs or max(oi for _, oi in pairs) <= 0:
@@ -231,7 +235,8 @@ def wall(day: Day, expiry: datetime.date, leg: str) -> Wall:
             for strike, oi in pairs:
                 at_open.setdefault(strike, oi)
         spot = day.spot(j)
-        found = largest(pairs, spot) if spot is not None else None
+        enough = spot is not None and len(pairs) >= CHAIN_STRIKES
+        found = largest(pairs, spot) if enough else None
         if found is None:
             for series in (result.strike, result.share, result.build, result.dominance):
                 series.append(None)
@@ -256,7 +261,8 @@ def max_pain(day: Day, expiry: datetime.date) -> Series:
         strikes = np.array([row["strike"] for row in rows], dtype=float)
         calls = np.array([row["ce_oi"] or 0 for row in rows], dtype=float)
         puts = np.array([row["pe_oi"] or 0 for row in rows], dtype=float)
-        if not rows or spot is None or calls.sum() + puts.sum() <= 0:
+        known = [r for r in rows if r["ce_oi"] is not None or r["pe_oi"] is not None]
+        if spot is None or len(known) < CHAIN_STRIKES:
             result.append(None)
             continue
         pains = [

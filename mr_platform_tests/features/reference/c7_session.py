@@ -31,11 +31,11 @@ def vwap_z(price: Series, level: Series, vwap: Vwap) -> Series:
 
 
 def vwap_slope(vwap: Vwap) -> Series:
-    """Log change of the VWAP over 15 minutes in percent, from the 16th minute in it."""
+    """Log change of the VWAP over 15 minutes in percent; needs both ends, nothing between."""
     result: Series = []
     for j in range(MINUTES):
         before = vwap.mean[j - 15] if j >= 15 else None
-        change = ln(ratio(vwap.mean[j], before)) if vwap.minutes[j] >= 16 else None
+        change = ln(ratio(vwap.mean[j], before))
         result.append(None if change is None else 100 * change)
     return result
 
