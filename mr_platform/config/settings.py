@@ -50,10 +50,20 @@ class OrchestrationSettings(_Strict):
     overdue_after_hours: float = Field(default=3, gt=0)
 
 
+class ChunkDates(_Strict):
+    """Dates that are worked on at once."""
+
+    panel: int = Field(default=1, ge=1)
+    features: int = Field(default=10, ge=1)
+
+
 class FeatureSettings(_Strict):
     """How feature runs are tuned."""
 
     pictures: bool = True
+    engine: Literal["cpu", "gpu", "auto"] = "cpu"
+    auto_gpu_symbol_days: int | None = Field(default=None, ge=1)
+    chunk_dates: ChunkDates = ChunkDates()
 
 
 class NotificationSettings(_Strict):

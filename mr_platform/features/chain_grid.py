@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from mr_platform.chain import sessions
 from mr_platform.features.column_plan import GROUP, INDEX
 from mr_platform.gateways.frame_engine import FrameEngine
-from mr_platform.trading_calendar import SESSION_MINUTES
+from mr_platform.trading_calendar import SESSION_MINUTES, SESSION_OPEN
 
 NEAR = 7
 """``near`` (W of C3) is the strikes of rank -7 .. 7."""
@@ -151,18 +152,17 @@ def _rank() -> pl.Expr:
 
 
 def _cells(groups: pl.DataFrame, seen: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
-    minutes = pl.DataFrame({INDEX: range(SESSION_MINUTES)}, schema={INDEX: pl.Int32})
-    open_minute = sessions.ts_minute("date", pl.time(9, 15))
+    # a group a row: the opening minute by the CPU, since GPU engines know no time of day
+    opening = sessions.ts_minute("date", pl.lit(SESSION_OPEN)).cast(pl.Int64).alias("opening")
     left = pl.col("dte") * 1440 + (SESSION_MINUTES - 1 - pl.col(INDEX))
+    moment = pl.col("opening") + pl.col(INDEX).cast(pl.Int64) * _MICROSECONDS
     grid = (
-        groups.lazy()
-        .join(minutes.lazy(), how="cross")
+        groups.with_columns(opening)
+        .lazy()
+        .join(_session_minutes().lazy(), how="cross")
         .sort(GROUP, INDEX)
-        .with_columns(_cell().alias(CELL))
-        .with_columns((open_minute + pl.duration(minutes=INDEX)).alias("ts_minute"))
+        .with_columns(_cell().alias(CELL), moment.cast(sessions.UTC_MINUTE).alias("ts_minute"))
         .with_columns(
-            zone_id=sessions.zone_id(sessions.ist_time("ts_minute")),
-            zone_name=sessions.zone_name(sessions.ist_time("ts_minute")),
             dte_bucket=dte_bucket(pl.col("dte")),
             tau=pl.max_horizontal(left, sessions.MINIMUM_MINUTES_TO_EXPIRY)
             / sessions.MINUTES_PER_YEAR,
@@ -175,6 +175,17 @@ def _cells(groups: pl.DataFrame, seen: pl.DataFrame, engine: FrameEngine) -> pl.
         )
     )  # fmt: skip
     return engine.collect(grid).with_columns(pl.col(CELL, GROUP).set_sorted())
+
+
+@lru_cache(maxsize=1)
+def _session_minutes() -> pl.DataFrame:
+    """The minutes of any session: j, zone_id, zone_name."""
+    number = pl.int_range(SESSION_MINUTES, dtype=pl.Int32, eager=True).alias(INDEX)
+    minute = SESSION_OPEN.hour * 60 + SESSION_OPEN.minute + pl.col(INDEX)
+    clock = pl.time(minute // 60, minute % 60)
+    return number.to_frame().with_columns(
+        zone_id=sessions.zone_id(clock), zone_name=sessions.zone_name(clock)
+    )
 
 
 def dte_bucket(dte: pl.Expr) -> pl.Expr:

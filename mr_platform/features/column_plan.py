@@ -92,6 +92,17 @@ class ColumnPlan:
         """
         return self.let(window.over([self.group, *by]))
 
+    def reaches(self, w: int) -> pl.Expr:
+        """Whether the row w places before is in the group; a column."""
+        return self.let(pl.col(self.index) >= w)
+
+    def weight(self, w: int, dtype: type[pl.DataType] = pl.Float64) -> pl.Expr:
+        """1 where the row w places before is in the group, else 0; a column.
+
+        A product with it costs half of a condition.
+        """
+        return self.let(self.reaches(w).cast(dtype))
+
     # -- running ---------------------------------------------------------------------------------
 
     def expressions(self) -> Iterable[tuple[str, pl.Expr]]:

@@ -206,27 +206,38 @@ def unsupported_in_plan(
 
 def unsupported_in_frame(frame: pl.LazyFrame) -> tuple[Unsupported, ...]:
     """What the engine does not run of a lazy frame: steps, expressions and types."""
-    return tuple(dict.fromkeys(_in_frame(frame)))
+    return tuple(dict.fromkeys(found for _, found in _in_frame(frame)))
 
 
-def _in_frame(frame: pl.LazyFrame) -> Iterator[Unsupported]:
+def refusals_of_frame(frame: pl.LazyFrame) -> tuple[str, ...]:
+    """What the engine does not run of a lazy frame, each with its step and output column."""
+    return tuple(
+        dict.fromkeys(
+            ": ".join(filter(None, (place, str(found)))) for place, found in _in_frame(frame)
+        )
+    )
+
+
+def _in_frame(frame: pl.LazyFrame) -> Iterator[tuple[str, Unsupported]]:
+    """Problems with the places where they stand."""
     try:
         for node in frame_nodes(frame):
             yield from _in_step(node)
     except NotImplementedError as refusal:
-        yield Unsupported(str(refusal), "a step that Polars shows to no engine")
+        yield "", Unsupported(str(refusal), "a step that Polars shows to no engine")
 
 
-def _in_step(node: PlanNode) -> Iterator[Unsupported]:
+def _in_step(node: PlanNode) -> Iterator[tuple[str, Unsupported]]:
     forms = PLAN_NODES.get(node.name, frozenset())
     if forms is not None and node.detail not in forms:
-        yield Unsupported(f"{node.name} {node.detail}".strip(), "none of the steps of a frame")
+        yield "", Unsupported(f"{node.name} {node.detail}".strip(), "none of the steps of a frame")
     for name, dtype in node.schema.items():
         if not isinstance(dtype, TYPES):
-            yield Unsupported(str(dtype), f"type of column {name}")
+            yield node.name, Unsupported(str(dtype), f"type of column {name}")
     keys_and_sums = node.name == "GroupBy"
-    for _, expression in node.expressions:
-        yield from (_in_groups(expression, _Place.GROUPS) if keys_and_sums else _alone(expression))
+    for name, expression in node.expressions:
+        found = _in_groups(expression, _Place.GROUPS) if keys_and_sums else _alone(expression)
+        yield from ((f"{node.name} {name}", problem) for problem in found)
 
 
 def _alone(operation: Operation) -> Iterator[Unsupported]:

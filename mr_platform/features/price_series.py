@@ -83,7 +83,10 @@ def price_series(grid: ChainGrid) -> pl.DataFrame:
     selected = _with_forward(_selected(grid))
     days = _underlying(grid)
     cells = grid.cells.lazy().join(days, on=[DAY, INDEX], how="left", maintain_order="left")
+    # far expiries may quote no strike near the money and still say which it is
+    named = per_cell(grid.rows, [pl.col("atm_strike").first()], in_order=True)
     cells = cells.join(_steps(grid), on=CELL, how="left", maintain_order="left")
+    cells = cells.join(named, on=CELL, how="left", maintain_order="left")
     frame = grid.engine.collect(cells.join(selected, on=CELL, how="left", maintain_order="left"))
     held = _held_values(grid)
     opened = _opened(grid, frame)
@@ -102,7 +105,7 @@ _OPENED = tuple(f"{name}_oi_open" for name in _RANKED)
 def _selected(grid: ChainGrid) -> pl.LazyFrame:
     """Values of the labelled strikes, one row a cell; a label on two rows selects none."""
     needed = grid.rows.lazy().filter(pl.col("k").abs() <= SMILE_RANK)
-    picks: list[pl.Expr] = [pl.col("atm_strike").first()]
+    picks: list[pl.Expr] = []
     for name, rank in _RANKED.items():
         picks.append(_pick(rank, pl.col("strike")).alias(f"strike_{name}"))
         for side in _SIDES:
@@ -164,8 +167,11 @@ def _with_forward(selected: pl.LazyFrame) -> pl.LazyFrame:
     )
     return quoted.with_columns(
         forward=pl.when(count == 3).then(middle).when(count > 0).then((low + high) / 2.0)
-    ).drop([f"{name}_{side}_close" for name in ("itm1", "otm1") for side in _SIDES]
-           + [f"atm_{side}_{what}" for side in _SIDES for what in ("close", "open")])  # fmt: skip
+    ).drop(
+        [f"_{name}_forward" for name in _RANKED]
+        + [f"{name}_{side}_close" for name in ("itm1", "otm1") for side in _SIDES]
+        + [f"atm_{side}_{what}" for side in _SIDES for what in ("close", "open")]
+    )
 
 
 def _steps(grid: ChainGrid) -> pl.LazyFrame:

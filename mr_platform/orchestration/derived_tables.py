@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import polars as pl
 
+from mr_platform.config.settings import ChunkDates
 from mr_platform.errors import MissingInputError
 from mr_platform.features.c8_history import consensus_history
 from mr_platform.features.chain_grid import CHAIN_COLUMNS, GROUP_KEYS
@@ -41,9 +42,14 @@ from mr_platform.trading_calendar import PartitionKey
 
 _ROOMS = ("features", "chain", "trading_calendar", "trading_calendar_declared")
 
-CHUNK_DATES: Mapping[str, int] = {OPTION_CHAIN: 1, MINUTE_PANEL: 10}
-"""Dates worked on at once, by the largest table that is read: it bounds memory, and no number
-depends on it."""
+
+def chunk_sizes(dates: ChunkDates) -> dict[str, int]:
+    """Dates worked on at once, by the largest table that is read."""
+    return {OPTION_CHAIN: dates.panel, MINUTE_PANEL: dates.features}
+
+
+CHUNK_DATES: Mapping[str, int] = chunk_sizes(ChunkDates())
+"""The sizes where a run names none: they bound memory, and no number depends on them."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +124,25 @@ class Chunk:
         return sorted({key.date for key in self.keys})
 
     def own(self, table: str) -> pl.LazyFrame:
-        """Rows of the chunk's own partitions."""
+        """Rows of the chunk's own partitions, not read yet."""
         wanted = pl.LazyFrame(
             {"symbol": [key.symbol for key in self.keys], "date": [key.date for key in self.keys]}
         )
         rows = self.frames[table].filter(pl.col("date").is_in(self.dates))
         return rows.join(wanted, on=["symbol", "date"], how="semi", maintain_order="left")
+
+    def loaded(self, table: str) -> pl.LazyFrame:
+        """Rows of the chunk's own partitions, read.
+
+        Tables are read by Polars on the CPU whatever the engine: cuDF does not scan partitioned
+        folders, and a frame that an engine works out as written would read them once a mention.
+        """
+        return self.own(table).collect().lazy()
+
+    def earlier(self, table: str, days: pl.LazyFrame) -> pl.LazyFrame:
+        """Rows of the earlier dates in ``days`` (column hist_date), read; why: see ``loaded``."""
+        dates = days.collect().get_column("hist_date").unique().to_list()
+        return self.frames[table].filter(pl.col("date").is_in(dates)).collect().lazy()
 
     def panel(self) -> pl.DataFrame:
         """The minute panel of the chunk's partitions, numbered."""
@@ -135,6 +154,7 @@ def build_table(
     keys: Sequence[PartitionKey],
     frames: Mapping[str, pl.LazyFrame],
     engine: FrameEngine,
+    sizes: Mapping[str, int] | None = None,
 ) -> pl.DataFrame:
     """Rows of a derived table for a batch of partitions.
 
@@ -143,6 +163,7 @@ def build_table(
         keys: Partitions to make, at least one.
         frames: Upstream tables by name, at least the rows that the readings name.
         engine: Where to work it out.
+        sizes: Dates worked on at once, by upstream table; None takes ``CHUNK_DATES``.
 
     Returns:
         The rows in the table's declared columns, chunk after chunk.
@@ -151,16 +172,29 @@ def build_table(
         MissingInputError: An own-day input holds no rows of some partition.
     """
     _require_rows(table, keys, frames)
-    size = min(CHUNK_DATES.get(reading.table, 10) for reading in table.readings)
     schema = table_schema(table.name)
-    dates = sorted({key.date for key in keys})
     parts = []
-    for at in range(0, len(dates), size):
-        chosen = set(dates[at : at + size])
-        part = tuple(key for key in sorted(keys) if key.date in chosen)
+    for part in chunks_of(table, keys, sizes):
         built = table.build(Chunk(part, frames, engine, table.code_version))
         parts.append(built.select(schema.names()).cast(schema))
     return pl.concat(parts, rechunk=False)
+
+
+def chunks_of(
+    table: DerivedTable, keys: Sequence[PartitionKey], sizes: Mapping[str, int] | None = None
+) -> list[tuple[PartitionKey, ...]]:
+    """Partitions that are worked on together, by ascending dates.
+
+    Args:
+        table: What is made.
+        keys: Partitions to make.
+        sizes: Dates worked on at once, by upstream table; None takes ``CHUNK_DATES``.
+    """
+    known = CHUNK_DATES if sizes is None else sizes
+    size = min(known.get(reading.table, 10) for reading in table.readings)
+    dates = sorted({key.date for key in keys})
+    spans = [set(dates[at : at + size]) for at in range(0, len(dates), size)]
+    return [tuple(key for key in sorted(keys) if key.date in span) for span in spans]
 
 
 def _require_rows(
@@ -197,7 +231,7 @@ def _panel() -> DerivedTable:
     def build(chunk: Chunk) -> pl.DataFrame:
         chain = chunk.own(OPTION_CHAIN).select(CHAIN_COLUMNS).collect()
         days = previous_days(chunk.dates, 1).lazy()
-        before = previous_oi_close(chunk.frames["hist_c3_close"], days, chunk.engine)
+        before = previous_oi_close(chunk.earlier("hist_c3_close", days), days, chunk.engine)
         return stored(minute_panel(chain, chunk.engine, before))
 
     return DerivedTable(
@@ -247,7 +281,8 @@ def _of_panel(
 
 def _zone(chunk: Chunk) -> pl.DataFrame:
     days = previous_days(chunk.dates, 2).lazy()
-    return zone_history(chunk.panel(), chunk.frames["hist_minute"], days, chunk.engine)
+    minutes = chunk.earlier("hist_minute", days)
+    return zone_history(chunk.panel(), minutes, days, chunk.engine)
 
 
 def _closing(chunk: Chunk) -> pl.DataFrame:
@@ -280,7 +315,7 @@ def _c8_history() -> DerivedTable:
 
     def build(chunk: Chunk) -> pl.DataFrame:
         tables = {
-            reading.table.removesuffix("_features"): chunk.own(reading.table)
+            reading.table.removesuffix("_features"): chunk.loaded(reading.table)
             for reading in readings
         }
         return consensus_history(chunk.panel(), tables, chunk.engine)
@@ -325,23 +360,27 @@ def _component(name: str) -> DerivedTable:
             imported_sources(f"features.{declared.stem}", _ROOMS)
             + imported_sources("features.compute", ()),
         ),
-        build=lambda chunk: _compute(name, earlier, max(depths.values(), default=0), chunk),
+        build=lambda chunk: _compute(name, earlier, depths, chunk),
     )
 
 
-def _compute(name: str, earlier: Sequence[str], depth: int, chunk: Chunk) -> pl.DataFrame:
+def _compute(
+    name: str, earlier: Sequence[str], depths: Mapping[str, int], chunk: Chunk
+) -> pl.DataFrame:
     partner = None
     if name == "c6":
         both = chunk.frames[MINUTE_PANEL].filter(pl.col("date").is_in(chunk.dates))
         partner = numbered(both.collect())
+    days = previous_days(chunk.dates, max(depths.values(), default=0)).lazy()
     inputs = FeatureInputs(
         panel=chunk.panel(),
         history={
-            table: frame for table, frame in chunk.frames.items() if table.startswith("hist_")
+            table: chunk.earlier(table, days.filter(pl.col("back") <= depth))
+            for table, depth in depths.items()
         },
-        days=previous_days(chunk.dates, depth).lazy(),
+        days=days,
         engine=chunk.engine,
-        components={other: chunk.own(f"{other}_features") for other in earlier},
+        components={other: chunk.loaded(f"{other}_features") for other in earlier},
         partner=partner,
     )
     return compute_component(name, inputs, feature_version=chunk.version)

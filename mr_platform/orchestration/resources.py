@@ -9,7 +9,8 @@ from __future__ import annotations
 import dagster as dg
 
 from mr_platform.config.settings import Settings, load_settings
-from mr_platform.gateways.frame_engine import CpuEngine, FrameEngine
+from mr_platform.features.gpu_operations import refusals_of_frame
+from mr_platform.gateways.frame_engine import FrameEngine, open_engine
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.landing import LandingCatalogue, LandingZone
 from mr_platform.gateways.notifications import Notifier, build_notifier
@@ -67,10 +68,13 @@ def notifier_resource(context: dg.InitResourceContext) -> Notifier:
     return build_notifier(_settings(context))
 
 
-@dg.resource(description="Where features are worked out.")
+@dg.resource(required_resource_keys={SETTINGS}, description="Where features are worked out.")
 def frame_engine_resource(context: dg.InitResourceContext) -> FrameEngine:
-    """The engine that the settings name."""
-    return CpuEngine()
+    """The engine that the settings name; a device is asked for when a table is made."""
+    chosen = _settings(context).features
+    return open_engine(
+        chosen.engine, auto_gpu_from=chosen.auto_gpu_symbol_days, refusals=refusals_of_frame
+    )
 
 
 def build_resources(settings: SettingsResource | None = None) -> dict[str, object]:

@@ -49,7 +49,8 @@ def draw_spot(axes: Axes, day: SymbolDay) -> None:
     for name, (values, colour, dashes) in lines.items():
         _runs(axes, values, colour, dashes, name)
         labels += _last(values, name, colour)
-    axes.plot(style.MINUTES, vwap, color=style.VWAP, linewidth=1.3, label="VWAP (future − basis)")
+    told = "VWAP (future − basis)" if np.isfinite(vwap).any() else ""
+    axes.plot(style.MINUTES, vwap, color=style.VWAP, linewidth=1.3, label=told)
     axes.plot(style.MINUTES, spot, color=style.SPOT, linewidth=1.5, label="spot")
     labels += _last(vwap, "VWAP", style.VWAP) + _last(spot, "spot", style.SPOT, digits=2)
     style.side_labels(axes, labels)

@@ -24,8 +24,8 @@ _USED = 0.08
 """A declared range of which a day uses less than this share would show a flat line."""
 _FILL = 0.84
 """Share of its row that a strip takes."""
-_LAST = 0.055
-"""Room for the last value, as a share of the plot's width."""
+_LAST = 38.0
+"""Room for the last value, in points."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +113,28 @@ def _whole(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _right(axes: Axes, of: StripRange, values: Series, bottom: float, *, missing: bool) -> None:
     there = values[np.isfinite(values)]
-    left = 1.018
+    at = (1.018, bottom + _FILL / 2)
+    beside = 0.0
     if missing:
         text = "table or column missing"
     elif not there.size:
         text = "null all day"
     else:
-        own = "" if of.declared else " (day)"
-        text = f"{_short(of.low)} … {_short(of.high)}{own}"
-        axes.text(1.018, bottom + _FILL / 2, _short(float(there[-1])),
-                  transform=axes.get_yaxis_transform(), va="center", fontsize=7.2)  # fmt: skip
-        left = 1.018 + _LAST
-    axes.text(left, bottom + _FILL / 2, text, transform=axes.get_yaxis_transform(),
-              va="center", fontsize=7.2, color=style.MUTED)  # fmt: skip
+        last = _short(float(there[-1]))
+        axes.text(*at, last, transform=axes.get_yaxis_transform(), va="center", fontsize=7.2)
+        text = f"{_short(of.low)} … {_short(of.high)}" + ("" if of.declared else " (day)")
+        beside = _LAST
+    axes.annotate(
+        text,
+        xy=at,
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(beside, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.2,
+        color=style.MUTED,
+        annotation_clip=False,
+    )
 
 
 def _short(value: float) -> str:

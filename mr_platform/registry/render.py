@@ -13,7 +13,10 @@ from pathlib import Path
 
 from mr_platform.errors import RegistryError
 from mr_platform.registry.render_ddl import render_ddl
-from mr_platform.registry.render_features_page import render_features_page
+from mr_platform.registry.render_features_page import (
+    render_decisions_page,
+    render_features_page,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = "python -m mr_platform.registry.render"
@@ -22,7 +25,11 @@ COMMAND = "python -m mr_platform.registry.render"
 def rendered_files() -> dict[str, str]:
     """Text of every rendered file by its path in the repository."""
     files = {f"ddl/{name}": text for name, text in render_ddl().items()}
-    return {**files, "docs/features.md": render_features_page()}
+    return {
+        **files,
+        "docs/features.md": render_features_page(),
+        "docs/features_decisions.md": render_decisions_page(),
+    }
 
 
 def stale_files(root: Path) -> list[str]:

@@ -1,6 +1,6 @@
-"""The feature reference for people, as Markdown.
+"""The feature reference for people, and the decisions in it by themselves, as Markdown.
 
-Here: text from the registry.
+Here: texts from the registry.
 Not here: the declarations, writing files (``render.py``).
 """
 
@@ -24,6 +24,9 @@ HEADER = (
     "mr_platform/registry/declared. Do not edit. -->"
 )
 
+SHARED_BY = 3
+"""Components that name a convention before the page of decisions tells it."""
+
 
 def render_features_page(registry: Registry | None = None) -> str:
     """Every component, family and column, with units, ranges, look-back and online marks."""
@@ -42,6 +45,43 @@ def render_features_page(registry: Registry | None = None) -> str:
         _raw_chain(declared.raw_chain),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def render_decisions_page(registry: Registry | None = None) -> str:
+    """What was decided where a source was silent, open or wrong, component by component."""
+    declared = registry or load_registry()
+    components = [*declared.components.values(), declared.labels]
+    decided = [
+        (component, [family for family in component.families if family.columns[0].decision])
+        for component in components
+    ]
+    general = [f"- `{name}`: {_plain(text)}" for name, text in _shared(components).items()]
+    parts = [
+        HEADER,
+        "# Decisions",
+        f"{sum(len(families) for _, families in decided)} families whose definition was settled "
+        "here, each with what was decided and why. The definitions themselves are in the "
+        "[feature reference](features.md).",
+        "## What holds in several components",
+        "\n".join(general),
+    ]
+    for component, families in decided:
+        lines = [
+            f"- [`{family.name}`](features.md#{family.name}): {_plain(family.columns[0].decision)}"
+            for family in families
+        ]
+        if lines:
+            parts += [f"## {_heading(component)}", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shared(components: list[Component]) -> dict[str, str]:
+    """Conventions that ``SHARED_BY`` components or more name with one text, by name."""
+    told: dict[tuple[str, str], int] = {}
+    for component in components:
+        for convention in component.conventions.items():
+            told[convention] = told.get(convention, 0) + 1
+    return {name: text for (name, text), times in told.items() if times >= SHARED_BY}
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

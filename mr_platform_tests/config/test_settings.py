@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -284,3 +285,14 @@ def test_recent_lot_sizes_start_with_the_one_in_force_and_add_its_neighbours(
     day: dt.date, days: int, sizes: tuple[int, ...]
 ) -> None:
     assert _market().recent_lot_sizes("X", day, days) == sizes
+
+
+def test_pictures_are_drawn_unless_told_otherwise_and_have_a_folder(
+    declare: Any, tmp_path: Path
+) -> None:
+    settings = load_settings(tmp_path, environment={})
+    assert settings.features.pictures
+    assert settings.pictures_dir == tmp_path / "pictures"
+    document = copy.deepcopy(DECLARED)
+    document["profiles"]["local"] = {"features": {"pictures": False}}
+    assert not declare(document).features.pictures

@@ -7,7 +7,10 @@ from functools import cache
 
 from mr_platform.registry.loader import load_registry
 from mr_platform.registry.model import COMPONENTS
-from mr_platform.registry.render_features_page import render_features_page
+from mr_platform.registry.render_features_page import (
+    render_decisions_page,
+    render_features_page,
+)
 
 
 @cache
@@ -52,3 +55,34 @@ def test_links_of_the_reference_lead_to_headings():
     links = re.findall(r"\]\(#([^)]+)\)", text)
     assert len(links) == 8
     assert set(links) <= headings
+
+
+def test_the_page_of_decisions_holds_every_decision_once_at_its_family():
+    lines = render_decisions_page().splitlines()
+    registry = load_registry()
+    decided = {
+        family.name: family.columns[0].decision
+        for component in (*registry.components.values(), registry.labels)
+        for family in component.families
+        if family.columns[0].decision
+    }
+    told = [line for line in lines if line.startswith("- [`")]
+    assert len(told) == len(decided) > 150
+    assert f"{len(decided)} families" in render_decisions_page()
+    for name, decision in decided.items():
+        text = decision.replace("*", "\\*").replace("<", "&lt;")
+        assert f"- [`{name}`](features.md#{name}): {text}" in told
+
+
+def test_the_page_of_decisions_tells_what_holds_in_several_components_once():
+    lines = render_decisions_page().splitlines()
+    for name in ("sums", "rounding", "held_return", "history_rule", "sign_zero"):
+        assert sum(line.startswith(f"- `{name}`: ") for line in lines) == 1, name
+
+
+def test_every_component_has_decisions_and_every_one_ends_as_a_sentence():
+    registry = load_registry()
+    for component in registry.components.values():
+        decisions = [family.columns[0].decision for family in component.families]
+        assert any(decisions), component.name
+        assert all(text.endswith(".") for text in decisions if text), component.name

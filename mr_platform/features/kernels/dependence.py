@@ -71,7 +71,7 @@ def moments(
     both = p.let(a.is_not_null() & b.is_not_null())
     u = p.let(pl.when(both).then(a).otherwise(0.0))
     v = p.let(pl.when(both).then(b).otherwise(0.0))
-    count = _sums(p, p.let(both.cast(pl.Int32)), windows)
+    count = _sums(p, p.let(both.cast(pl.Int32)), windows, pl.Int32)
     sx, sy = _sums(p, u, windows), _sums(p, v, windows)
     sxx, syy = _sums(p, p.let(u * u), windows), _sums(p, p.let(v * v), windows)
     sxy = _sums(p, p.let(u * v), windows)
@@ -113,7 +113,12 @@ def trend(p: ColumnPlan, y: str | pl.Expr, w: int, min_periods: int) -> tuple[pl
     return p.let(m.slope(min_periods)), p.let(m.determination(min_periods))
 
 
-def _sums(p: ColumnPlan, column: pl.Expr, windows: Sequence[int]) -> dict[int, pl.Expr]:
+def _sums(
+    p: ColumnPlan,
+    column: pl.Expr,
+    windows: Sequence[int],
+    dtype: type[pl.DataType] = pl.Float64,
+) -> dict[int, pl.Expr]:
     """Sums over windows of a column without nulls, each from sums of shorter windows."""
     sums: dict[int, pl.Expr] = {1: column}
     for w in sorted({min(w, p.length) for w in windows}):
@@ -121,12 +126,12 @@ def _sums(p: ColumnPlan, column: pl.Expr, windows: Sequence[int]) -> dict[int, p
         total = sums[covered]
         # double while it fits, and fill up with the greatest sums that do
         while covered * 2 <= w:
-            total = p.let(total + lag_or_zero(p, total, covered))
+            total = p.let(total + lag_or_zero(p, total, covered, dtype))
             covered *= 2
             sums[covered] = total
         while covered < w:
             size = max(size for size in sums if size <= w - covered)
-            total = total + lag_or_zero(p, sums[size], covered)
+            total = total + lag_or_zero(p, sums[size], covered, dtype)
             covered += size
         sums[w] = p.let(total)
     return {w: sums[min(w, p.length)] for w in windows}

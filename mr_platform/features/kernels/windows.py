@@ -26,12 +26,21 @@ MAX_BRIDGE = 3
 
 def lag(p: ColumnPlan, x: str | pl.Expr, w: int) -> pl.Expr:
     """Value w minutes before, null before the group's start."""
-    return pl.when(pl.col(p.index) >= w).then(p.let(x).shift(w))
+    return pl.when(p.reaches(w)).then(p.let(x).shift(w))
 
 
-def lag_or_zero(p: ColumnPlan, x: str | pl.Expr, w: int) -> pl.Expr:
-    """Value w minutes before, 0 before the group's start."""
-    return pl.when(pl.col(p.index) >= w).then(p.let(x).shift(w)).otherwise(0)
+def lag_or_zero(
+    p: ColumnPlan, x: str | pl.Expr, w: int, dtype: type[pl.DataType] = pl.Float64
+) -> pl.Expr:
+    """Value w minutes before, 0 before the group's start.
+
+    Args:
+        p: The plan.
+        x: Series without nulls.
+        w: Minutes.
+        dtype: Type of the series.
+    """
+    return p.let(x).shift(w, fill_value=0) * p.weight(w, dtype)
 
 
 def change(p: ColumnPlan, x: str | pl.Expr, w: int) -> pl.Expr:
@@ -85,33 +94,33 @@ def diff1(p: ColumnPlan, x: str | pl.Expr) -> pl.Expr:
 
 
 def window_sum(p: ColumnPlan, x: str | pl.Expr, w: int) -> pl.Expr:
-    """Sum of the non-null values of the window, 0 where there are none; a column."""
-    return _tree_sum(p, p.let(p.let(x).fill_null(0)), w)
+    """Sum of the non-null values of the window, 0 where there are none; a Float64 column."""
+    return _tree_sum(p, p.let(p.let(x).cast(pl.Float64).fill_null(0.0)), w, pl.Float64)
 
 
 def window_count(p: ColumnPlan, x: str | pl.Expr, w: int) -> pl.Expr:
     """Number of non-null values in the window (Int32); a column."""
-    return _tree_sum(p, p.let(p.let(x).is_not_null().cast(pl.Int32)), w)
+    return _tree_sum(p, p.let(p.let(x).is_not_null().cast(pl.Int32)), w, pl.Int32)
 
 
 def window_count_where(p: ColumnPlan, condition: pl.Expr, w: int) -> pl.Expr:
     """Number of rows of the window at which a condition holds (Int32); null counts as no."""
-    return _tree_sum(p, p.let(condition.fill_null(False).cast(pl.Int32)), w)
+    return _tree_sum(p, p.let(condition.fill_null(False).cast(pl.Int32)), w, pl.Int32)
 
 
-def _tree_sum(p: ColumnPlan, column: pl.Expr, w: int) -> pl.Expr:
+def _tree_sum(p: ColumnPlan, column: pl.Expr, w: int, dtype: type[pl.DataType]) -> pl.Expr:
     """Sum over w rows of a column without nulls, from sums of 1, 2, 4, ... rows."""
     partial, size, covered = column, 1, 0
     total: pl.Expr | None = None
     rest = min(w, p.length)
     while rest:
         if rest & 1:
-            part = partial if covered == 0 else lag_or_zero(p, partial, covered)
+            part = partial if covered == 0 else lag_or_zero(p, partial, covered, dtype)
             total = part if total is None else total + part
             covered += size
         rest >>= 1
         if rest:
-            partial = p.let(partial + lag_or_zero(p, partial, size))
+            partial = p.let(partial + lag_or_zero(p, partial, size, dtype))
             size *= 2
     assert total is not None
     return p.let(total)

@@ -17,6 +17,8 @@ from mr_platform.orchestration.derived_tables import (
     DerivedTable,
     Reading,
     build_table,
+    chunk_sizes,
+    chunks_of,
     derived_tables,
 )
 from mr_platform.orchestration.failures import retries_told_apart
@@ -30,6 +32,7 @@ from mr_platform.orchestration.partitions import (
     dagster_key,
     parse_keys,
 )
+from mr_platform.orchestration.resources import SETTINGS, SettingsResource
 from mr_platform.orchestration.table_facts import partition_facts
 
 OWNERS = ["team:market-data"]
@@ -71,23 +74,28 @@ def _asset(table: DerivedTable) -> dg.AssetsDefinition:
         owners=OWNERS,
         tags={"layer": table.group},
         kinds={"polars", "deltalake"},
-        required_resource_keys={"frame_engine"},
+        required_resource_keys={"frame_engine", SETTINGS},
     )
     def materialize(context: dg.AssetExecutionContext, **frames: pl.LazyFrame) -> pl.DataFrame:
         keys = parse_keys(context.partition_keys)
-        engine: FrameEngine = context.resources.frame_engine
+        settings: SettingsResource = getattr(context.resources, SETTINGS)
+        sizes = chunk_sizes(settings.load().features.chunk_dates)
+        chunks = chunks_of(table, keys, sizes)
+        chosen: FrameEngine = context.resources.frame_engine
         # before the work: an input that arrives meanwhile must leave this partition stale
         fingerprints = input_fingerprints(context.instance, table, keys)
         started = time.perf_counter()
         with retries_told_apart():
-            rows = build_table(table, keys, frames, engine)
+            engine = chosen.suited_to(max(len(chunk) for chunk in chunks))
+            rows = build_table(table, keys, frames, engine, sizes)
         seconds = (time.perf_counter() - started) / len(keys)
         for key, facts in partition_facts(rows, keys).items():
             context.add_asset_metadata(
                 {
                     **facts,
                     INPUT_FINGERPRINT: fingerprints[key],
-                    "engine": engine.name,
+                    **engine.describe(),
+                    "chunks": len(chunks),
                     "seconds": round(seconds, 4),
                 },
                 asset_key=table.name,

@@ -118,7 +118,7 @@ def underlying_columns(shared: Shared) -> Columns:
     out["c7_false_breaks_down"] = false_breaks(mirrored(spot), below)
     vwap = future_vwap(day)
     out["c7_vwap_z_und"] = vwap_z(spot, levels["vwap"], vwap)
-    out["c7_vwap_slope_15m_und"] = vwap_slope(vwap)
+    out["c7_vwap_slope_15m_und"] = vwap_slope(vwap, [day.fut(j) for j in range(MINUTES)])
     out["c7_session_pos_und"] = session_position(spot)
     out.update(profile_columns(day))
     for side in ("upper", "lower"):
@@ -188,7 +188,7 @@ def straddle_columns(shared: Shared, expiry: datetime.date) -> Columns:
         out[f"c7_strd_confluence_{side}"] = straddle_confluence(strd, levels, side)
     out["c7_dual_level_flag"] = dual_flag(shared.spot, strd, shared.levels, levels)
     out["c7_vwap_z_strd"] = vwap_z(strd, vwap.mean, vwap)
-    out["c7_vwap_slope_15m_strd"] = vwap_slope(vwap)
+    out["c7_vwap_slope_15m_strd"] = vwap_slope(vwap, strd)
     out["c7_session_pos_strd"] = session_position(strd)
     return out
 

@@ -30,12 +30,16 @@ def vwap_z(price: Series, level: Series, vwap: Vwap) -> Series:
     return result
 
 
-def vwap_slope(vwap: Vwap) -> Series:
-    """Log change of the VWAP over 15 minutes in percent; needs both ends, nothing between."""
+def vwap_slope(vwap: Vwap, price: Series) -> Series:
+    """Log change of the VWAP over 15 minutes in percent; needs both ends, nothing between.
+
+    At a minute without a price the VWAP is null, as every series is.
+    """
+    mean = [m if p is not None else None for m, p in zip(vwap.mean, price, strict=True)]
     result: Series = []
     for j in range(MINUTES):
-        before = vwap.mean[j - 15] if j >= 15 else None
-        change = ln(ratio(vwap.mean[j], before))
+        before = mean[j - 15] if j >= 15 else None
+        change = ln(ratio(mean[j], before))
         result.append(None if change is None else 100 * change)
     return result
 

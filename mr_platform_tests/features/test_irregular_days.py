@@ -1,0 +1,170 @@
+"""Days that are not as they should be: every table is made, with the right rows and defined values.
+
+Each irregular day stands on a date of its own, so that one batch makes them all: that a partition
+in a batch is the same as alone is proven in ``test_same_bits.py``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mr_platform.features.table_schemas import MINUTE_PANEL
+from mr_platform.registry.model import COMPONENTS
+from mr_platform.trading_calendar import SESSION_MINUTES, previous_trading_day
+from mr_platform_tests.features.changed_chains import IRREGULAR, moved
+from mr_platform_tests.features.value_bits import all_bits, apart
+from mr_platform_tests.features.whole_graph import (
+    Tables,
+    both_symbols,
+    built,
+    faults,
+    features_of,
+    history_for,
+    null_share,
+    raw_values_watched,
+)
+
+DAY = dt.date(2025, 9, 5)
+SAMPLED = {"NIFTY": 2, "BANKNIFTY": 1}
+WHOLE = {"NIFTY": None, "BANKNIFTY": None}
+NAMES = tuple(IRREGULAR)
+# the newest date is the whole day, whose history is there; all others stand before it
+DATES = {name: DAY if n == 0 else previous_trading_day(DAY, n) for n, name in enumerate(NAMES)}
+
+
+@dataclass
+class Days:
+    """All irregular days in one batch.
+
+    Attributes:
+        chain: Their chains.
+        tables: Their tables.
+        raw: What components returned that their declared types hide.
+    """
+
+    chain: pl.DataFrame
+    tables: Tables
+    raw: list[str]
+
+
+def made(counts, history_seed: int | None, folder: Path) -> Days:
+    whole = both_symbols("simulated", DAY, counts, folder, None)
+    history = None if history_seed is None else history_for(whole, history_seed)
+    # with history the expiries stay, so that the tables before a date know them
+    changed = [
+        moved(IRREGULAR[name](whole), day, expiries_too=history is None or name == "expiry day")
+        for name, day in DATES.items()
+    ]
+    chain = pl.concat(changed)
+    with raw_values_watched() as raw:
+        tables = built(chain, history)
+    return Days(chain, tables, raw)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((SAMPLED, None), id="without history"),
+        pytest.param((SAMPLED, 9), id="with history"),
+        pytest.param((WHOLE, None), id="whole, without history", marks=pytest.mark.slow),
+        pytest.param((WHOLE, 9), id="whole, with history", marks=pytest.mark.slow),
+    ],
+)
+def days(request, tmp_path_factory) -> Days:
+    return made(*request.param, tmp_path_factory.mktemp("chains"))
+
+
+def on(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    return table.filter(pl.col("date") == DATES[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_irregular_day_gives_defined_rows(days, name):
+    quoted = on(days.chain, name).select("symbol", "expiry_date", "dte", "ts_minute").unique()
+    expiries = quoted.select("symbol", "expiry_date").unique().height
+    panel = on(days.tables[MINUTE_PANEL], name)
+    assert panel.height == expiries * SESSION_MINUTES
+    assert panel["present"].sum() == quoted.height
+    floats = [column for column, dtype in panel.schema.items() if dtype.is_float()]
+    assert panel.select(pl.any_horizontal((~pl.col(floats).is_finite()).any()))[0, 0] in (
+        False, None,
+    )  # fmt: skip
+    wrong = []
+    for component in COMPONENTS:
+        table = on(days.tables[f"{component}_features"], name)
+        keys = table.select("symbol", "ts_minute", "dte")
+        assert keys.height == quoted.height, component
+        assert keys.join(quoted, on=keys.columns, how="anti").height == 0, component
+        wrong += faults(component, table)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_value_is_hidden_by_its_declared_type(days):
+    assert sorted(set(days.raw)) == []
+
+
+def test_shares_of_nulls(days):
+    print()
+    for name in NAMES:
+        shares = [
+            f"{component} {null_share(component, on(days.tables[f'{component}_features'], name)):.2f}"
+            for component in COMPONENTS
+        ]
+        print(f"  {name:24}", " ".join(shares))
+
+
+def empty(days: Days, name: str) -> set[str]:
+    """Columns without a value all day."""
+    found = set()
+    for component in COMPONENTS:
+        table = on(days.tables[f"{component}_features"], name)
+        names = [column.name for column in features_of(component)]
+        counts = table.select(pl.col(names).count()).row(0)
+        found |= {column for column, count in zip(names, counts, strict=True) if not count}
+    return found
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "whole"])
+def test_a_lacking_input_takes_away_and_adds_nothing(days, name):
+    # a day with less in it may lose columns; none that the whole day lacks may appear but those
+    # that a nearer expiry or another date's history brings
+    gained = empty(days, "whole") - empty(days, name)
+    if name != "expiry day":
+        assert {column for column in gained if not column.startswith(("c5", "c6", "c7"))} == set()
+
+
+def test_constant_prices_have_no_volatility_and_no_direction(days):
+    c1 = on(days.tables["c1_features"], "constant prices")
+    c8 = on(days.tables["c8_features"], "constant prices")
+    still = c1.select(pl.col("^c1_rv_atm_.*m$")).unpivot()["value"].drop_nulls()
+    assert len(still) > 100
+    assert still.abs().max() == 0.0
+    assert c8.height > 0
+
+
+def test_no_volatility_leaves_prices_alone(days):
+    # what reads neither volatility nor greeks is the same bits as on the whole day
+    names = ["c1_rv_atm_15m", "c1_rsi_atm_3m"]
+    present = [n for n in names if n in days.tables["c1_features"].columns]
+    whole, without = (
+        on(days.tables["c1_features"], name).select("ts_minute", *present)
+        for name in ("no futures", "no volatility, no greeks")
+    )
+    assert whole.height == without.height
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_an_irregular_day_alone_equals_itself_in_the_batch(name, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    whole = both_symbols("simulated", DAY, SAMPLED, folder, None)
+    alone = moved(IRREGULAR[name](whole), DATES[name])
+    other = moved(whole, previous_trading_day(DAY, 30))
+    batch = built(pl.concat([alone, other]))
+    own = {n: t.filter(pl.col("date") == DATES[name]) for n, t in batch.items()}
+    assert apart(all_bits(built(alone)), all_bits(own)) == []

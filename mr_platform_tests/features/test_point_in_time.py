@@ -1,0 +1,109 @@
+"""Nothing of a minute changes with what comes after it: every table, bit for bit.
+
+By default two minutes of a day are cut and their future replaced; ``make test-full`` does twenty
+of whole days. Every table with a row a minute is compared: the panel and c1 to c8, with history.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mr_platform.trading_calendar import SESSION_MINUTES
+from mr_platform_tests.features.changed_chains import disturbed_after, minute_of, until
+from mr_platform_tests.features.value_bits import apart, table_bits
+from mr_platform_tests.features.whole_graph import (
+    CHECKED,
+    Tables,
+    both_symbols,
+    built,
+    history_for,
+)
+
+SIMULATED_DAY, REAL_DAY = dt.date(2025, 9, 5), dt.date(2025, 8, 29)
+SAMPLED_EXPIRIES = {"NIFTY": 2, "BANKNIFTY": 1}
+WHOLE = {"NIFTY": None, "BANKNIFTY": None}
+SAMPLED_MINUTES, MINUTES = 2, 20
+SEED = 20250905
+EARLIEST = 5
+"""Minutes from the open at which there is a past worth comparing."""
+
+
+@pytest.fixture(scope="module")
+def chain_folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("chains")
+
+
+@lru_cache(maxsize=2)
+def whole_day(kind: str, day: dt.date, sampled: bool, folder: Path, data: Path | None):
+    """Chain, history and every table of a day."""
+    chain = both_symbols(kind, day, SAMPLED_EXPIRIES if sampled else WHOLE, folder, data)
+    history = history_for(chain, seed=3)
+    return chain, history, built(chain, history)
+
+
+def chosen_minutes(count: int) -> list[int]:
+    return sorted(random.Random(SEED).sample(range(EARLIEST, SESSION_MINUTES - 1), count))
+
+
+def known(table: pl.DataFrame, day: dt.date, j: int, expiries: pl.DataFrame) -> pl.DataFrame:
+    """Rows up to a minute; of the panel, of expiries that were quoted by then."""
+    rows = table.filter(pl.col("ts_minute") <= minute_of(day, j))
+    if "expiry_date" in rows.columns:
+        unquoted = rows.join(expiries, on=["symbol", "expiry_date"], how="anti")
+        assert not unquoted["present"].any()
+        rows = rows.join(expiries, on=["symbol", "expiry_date"], how="semi")
+    return rows
+
+
+def differing(whole: Tables, cut: Tables, chain: pl.DataFrame, day: dt.date, j: int) -> list[str]:
+    """``table.column`` of all columns whose bits up to a minute differ."""
+    quoted = until(chain, j).select("symbol", "expiry_date").unique()
+    found = []
+    for name in CHECKED:
+        left, right = (known(side[name], day, j, quoted) for side in (whole, cut))
+        assert left.height, name
+        found += [f"{name}.{column}" for column in apart(table_bits(left), table_bits(right))]
+    return found
+
+
+def judge(kind: str, day: dt.date, sampled: bool, folder: Path, data: Path | None) -> None:
+    chain, history, whole = whole_day(kind, day, sampled, folder, data)
+    minutes = chosen_minutes(SAMPLED_MINUTES if sampled else MINUTES)
+    wrong = []
+    for n, j in enumerate(minutes):
+        variants = {"cut": until(chain, j), "other future": disturbed_after(chain, j, SEED + j)}
+        if sampled:
+            # one of the two a minute: each costs a whole day's computation
+            variants = dict([list(variants.items())[n % 2]])
+        for what, changed in variants.items():
+            found = differing(whole, built(changed, history), chain, day, j)
+            wrong += [f"minute {j}, {what}: {name}" for name in found]
+    print(f"\n{kind} {day}: minutes {minutes}, {len(wrong)} columns changed")
+    assert not wrong, f"{len(wrong)} columns read the future:\n" + "\n".join(wrong[:40])
+
+
+@pytest.mark.parametrize("sampled", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_past_of_a_simulated_day_knows_no_future(sampled, chain_folder):
+    judge("simulated", SIMULATED_DAY, sampled, chain_folder, None)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("sampled", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_past_of_a_real_day_knows_no_future(sampled, chain_folder, real_data):
+    judge("real", REAL_DAY, sampled, chain_folder, real_data)
+
+
+def test_the_other_future_is_another_one(chain_folder):
+    chain, history, whole = whole_day("simulated", SIMULATED_DAY, True, chain_folder, None)
+    j = SESSION_MINUTES // 2
+    changed = disturbed_after(chain, j, SEED)
+    assert changed.filter(pl.col("ts_minute") > minute_of(SIMULATED_DAY, j)).height > 1000
+    other = built(changed, history)
+    late = apart(table_bits(whole["c1_features"]), table_bits(other["c1_features"]))
+    assert len(late) > 100

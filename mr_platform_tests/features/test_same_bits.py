@@ -1,0 +1,164 @@
+"""One input, one output, to the last bit: however partitions, rows, chunks and threads are laid.
+
+Every column of every derived table is hashed over its physical bits, nulls included. By default
+cut chains are used (two expiries, part of the session); ``make test-full`` takes whole days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mr_platform.features.table_schemas import MINUTE_PANEL
+from mr_platform.orchestration import derived_tables as graph
+from mr_platform.orchestration.ingestion import OPTION_CHAIN
+from mr_platform.trading_calendar import PartitionKey
+from mr_platform_tests.conftest import REPOSITORY
+from mr_platform_tests.features.changed_chains import moved, rows_shuffled, until
+from mr_platform_tests.features.value_bits import all_bits, apart, write_inputs
+from mr_platform_tests.features.whole_graph import (
+    Tables,
+    both_symbols,
+    built,
+    history_for,
+    partitions,
+)
+
+THURSDAY, FRIDAY = dt.date(2025, 9, 4), dt.date(2025, 9, 5)
+LAST_MINUTE = 200
+REPEATS, SAMPLED_REPEATS = 5, 2
+THREADS, SAMPLED_THREADS = (1, 2, 8), (1, 8)
+
+
+@dataclass
+class Batch:
+    """Two days of both symbols, made at once.
+
+    Attributes:
+        chain: Chains of all four partitions.
+        history: History tables that they read.
+        tables: Every derived table of the batch.
+        bits: Hashes of all its columns.
+        sampled: Whether the chains are cut.
+    """
+
+    chain: pl.DataFrame
+    history: Tables
+    tables: Tables
+    bits: dict[str, str]
+    sampled: bool
+
+    def day(self, day: dt.date) -> pl.DataFrame:
+        """Chains of one date."""
+        return self.chain.filter(pl.col("date") == day)
+
+
+def batch_of(sampled: bool, folder: Path) -> Batch:
+    counts = {"NIFTY": 2, "BANKNIFTY": 1} if sampled else {"NIFTY": None, "BANKNIFTY": None}
+    friday = both_symbols("simulated", FRIDAY, counts, folder, None)
+    if sampled:
+        # the day before is the same one a day further from expiry: a second one costs as much
+        # to simulate as all of the tables
+        friday = until(friday, LAST_MINUTE)
+        thursday = moved(friday, THURSDAY, expiries_too=False)
+    else:
+        thursday = both_symbols("simulated", THURSDAY, counts, folder, None)
+    history = history_for(friday, seed=5)
+    chain = pl.concat([thursday, friday])
+    tables = built(chain, history)
+    return Batch(chain, history, tables, all_bits(tables), sampled)
+
+
+@pytest.fixture(scope="module", params=[True, pytest.param(False, marks=pytest.mark.slow)],
+                ids=["sampled", "whole"])  # fmt: skip
+def batch(request, tmp_path_factory) -> Batch:
+    return batch_of(request.param, tmp_path_factory.mktemp("chains"))
+
+
+def bits_of(batch: Batch, day: dt.date) -> dict[str, str]:
+    """Hashes of one date of the batch."""
+    return all_bits({n: table.filter(pl.col("date") == day) for n, table in batch.tables.items()})
+
+
+def of_partition(tables: Tables, key: PartitionKey) -> Tables:
+    own = (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
+    return {name: table.filter(own) for name, table in tables.items()}
+
+
+def test_the_hash_sees_bits_nulls_types_and_order():
+    base = pl.DataFrame({"j": [1, 2, 3], "x": [0.0, None, 1.0]})
+    others = [
+        base.with_columns(x=pl.Series([-0.0, None, 1.0])),
+        base.with_columns(x=pl.Series([0.0, 0.0, 1.0])),
+        base.with_columns(x=pl.Series([None, 0.0, 1.0], dtype=pl.Float64)),
+        base.with_columns(x=pl.Series([0.0, None, 1.0 + 2**-52])),
+        base.with_columns(x=pl.Series([0, None, 1])),
+        base.with_columns(x=pl.Series([1.0, None, 0.0])),
+    ]
+    assert apart(all_bits({"t": base}), all_bits({"t": base.reverse()})) == []
+    assert [apart(all_bits({"t": base}), all_bits({"t": other})) for other in others] == [
+        ["t.x"]
+    ] * len(others)
+
+
+def test_a_partition_alone_equals_itself_in_the_batch(batch):
+    # c6 reads the partner's panel; everything else sees one partition only
+    shared = {MINUTE_PANEL: batch.tables[MINUTE_PANEL]}
+    keys = partitions(batch.chain)
+    chosen = [keys[0], keys[-1]] if batch.sampled else keys
+    for key in chosen:
+        own = of_partition({OPTION_CHAIN: batch.chain}, key)[OPTION_CHAIN]
+        alone = built(own, batch.history, keys=[key], upstream=shared)
+        assert apart(all_bits(of_partition(batch.tables, key)), all_bits(alone)) == [], key
+
+
+@pytest.mark.parametrize(
+    "shuffled", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["shuffled", "backwards"]
+)
+def test_the_order_of_partitions_and_rows_does_not_matter(batch, shuffled):
+    parts = sorted(batch.chain.group_by("symbol", "date"), key=lambda part: part[0], reverse=True)
+    chain = pl.concat([own for _, own in parts])
+    chain = rows_shuffled(chain, seed=11) if shuffled else chain
+    other = built(chain, batch.history, keys=partitions(batch.chain)[::-1])
+    assert apart(batch.bits, all_bits(other)) == []
+
+
+@pytest.mark.parametrize("sizes", [{OPTION_CHAIN: 2, MINUTE_PANEL: 1}])
+def test_the_size_of_chunks_does_not_matter(batch, sizes, monkeypatch):
+    monkeypatch.setattr(graph, "CHUNK_DATES", sizes)
+    assert apart(batch.bits, all_bits(built(batch.chain, batch.history))) == []
+
+
+def test_every_run_in_one_process_is_the_same(batch):
+    day, here = batch.day(FRIDAY), bits_of(batch, FRIDAY)
+    repeats = SAMPLED_REPEATS if batch.sampled else REPEATS
+    runs = [all_bits(built(day, batch.history)) for _ in range(repeats)]
+    assert [apart(here, run) for run in runs] == [[]] * repeats
+
+
+def test_processes_with_other_thread_counts_agree(batch, tmp_path):
+    day = batch.day(FRIDAY)
+    write_inputs(tmp_path, day, batch.history)
+    counts = SAMPLED_THREADS if batch.sampled else THREADS
+    here = bits_of(batch, FRIDAY)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "mr_platform_tests.features.value_bits", str(tmp_path)],
+            env={**os.environ, "POLARS_MAX_THREADS": str(threads)},
+            cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
+        )
+        for threads in counts
+    ]  # fmt: skip
+    said = [json.loads(process.communicate(timeout=240)[0]) for process in started]
+    assert [process.returncode for process in started] == [0] * len(counts)
+    assert [told["threads"] for told in said] == list(counts)
+    assert [apart(here, told["bits"]) for told in said] == [[]] * len(counts)
+    print(f"\n{len(here)} columns, threads {counts}: equal bits")
