@@ -72,12 +72,12 @@ CREATE TABLE IF NOT EXISTS c2_features (
   c2_gex_chg_15m FLOAT64 OPTIONS(description="(GEX(t) - GEX(t - 15)) / G(t), G = 0.01 * S^2 * 1e-7 * sum over chain of (ce_gamma * ce_oi + pe_gamma * pe_oi). (unit: fraction of gross gamma)"),
   c2_gex_chg_60m FLOAT64 OPTIONS(description="(GEX(t) - GEX(t - 60)) / G(t), G = 0.01 * S^2 * 1e-7 * sum over chain of (ce_gamma * ce_oi + pe_gamma * pe_oi). (unit: fraction of gross gamma)"),
   c2_gex_chg_open FLOAT64 OPTIONS(description="2 * (GEX(t) - GEX base) / (G(t) + G base), G as in gex_chg. (unit: fraction of gross gamma; range: [-2, 2])"),
-  c2_gamma_flip_dist FLOAT64 OPTIONS(description="100 * (F* - F) / F, F* the zero nearest to F of N(f) = sum over chain of (ce_oi * gamma(f, K, ce_iv) - pe_oi * gamma(f, K, pe_iv)), gamma = phi(d1) / (f * s * sqrt(tau)), on the grid f = F * (1 + j / 400), j = -12..12, linear between grid points. With no zero, -3 if N(F) > 0 and 3 if N(F) < 0. (unit: percent of F; range: [-3, 3])"),
+  c2_gamma_flip_dist FLOAT64 OPTIONS(description="100 * (F* - F) / F, F* the zero nearest to F of N(f) = sum over chain of (ce_oi * gamma(f, K, ce_iv) - pe_oi * gamma(f, K, pe_iv)), gamma = phi(d1) / (f * s * sqrt(tau)), on the grid f = F * (1 + j / 400), j = -12..12, linear between grid points; the lower of two equally near, F itself where N(F) = 0. With no zero, -3 if N(F) > 0 and 3 if N(F) < 0. (unit: percent of F; range: [-3, 3])"),
   c2_gamma_flip_dist_chg_15m FLOAT64 OPTIONS(description="c2_gamma_flip_dist at t minus its value 15 bars before. (unit: percentage points; range: [-6, 6])"),
   c2_gex_concentration FLOAT64 OPTIONS(description="sum(e_K^2), e_K = |n_K| / sum(|n_K|), n_K = ce_gamma * ce_oi - pe_gamma * pe_oi per strike of chain. (unit: Herfindahl index; range: [0, 1])"),
-  c2_gex_peak_dist_pos FLOAT64 OPTIONS(description="100 * (K* - F) / F, K* the strike of chain with the largest n_K (pos) or the smallest n_K (neg), n_K as in gex_concentration; nearest to F on a tie. Null when no n_K has that sign. (sign = pos) (unit: percent of F; range: [-50, 50])"),
-  c2_gex_peak_dist_neg FLOAT64 OPTIONS(description="100 * (K* - F) / F, K* the strike of chain with the largest n_K (pos) or the smallest n_K (neg), n_K as in gex_concentration; nearest to F on a tie. Null when no n_K has that sign. (sign = neg) (unit: percent of F; range: [-50, 50])"),
-  c2_pin_probability FLOAT64 OPTIONS(description="p = Phi((ln((K* + step/2) / F) + v/2) / sqrt(v)) - Phi((ln((K* - step/2) / F) + v/2) / sqrt(v)), v = s_exp^2 * tau. Chance that the forward settles within half a step of K*. (unit: probability; range: [0, 1])"),
+  c2_gex_peak_dist_pos FLOAT64 OPTIONS(description="100 * (K* - F) / F, K* the strike of chain with the largest n_K (pos) or the smallest n_K (neg), n_K as in gex_concentration; nearest to F on a tie, then the lower. Null when no n_K has that sign. (sign = pos) (unit: percent of F; range: [-50, 50])"),
+  c2_gex_peak_dist_neg FLOAT64 OPTIONS(description="100 * (K* - F) / F, K* the strike of chain with the largest n_K (pos) or the smallest n_K (neg), n_K as in gex_concentration; nearest to F on a tie, then the lower. Null when no n_K has that sign. (sign = neg) (unit: percent of F; range: [-50, 50])"),
+  c2_pin_probability FLOAT64 OPTIONS(description="p = Phi((ln((K* + step/2) / F) + v/2) / sqrt(v)) - Phi((ln((K* - step/2) / F) + v/2) / sqrt(v)), v = s_exp^2 * tau, clipped to [0, 1]. Chance that the forward settles within half a step of K*. (unit: probability; range: [0, 1])"),
   c2_pin_distance FLOAT64 OPTIONS(description="ln(K* / F) / (s_exp * sqrt(tau)). (unit: standard deviations to expiry)"),
   c2_oi_concentration FLOAT64 OPTIONS(description="sum(o_K^2), o_K the strike's share of ce_oi + pe_oi over near. (unit: Herfindahl index; range: [0, 1])"),
   c2_pin_risk_score FLOAT64 OPTIONS(description="sqrt(c2_pin_probability * o_K*), o_K* the share of K* in the open interest of near. (unit: score; range: [0, 1])"),
@@ -113,5 +113,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Greeks sentiment: 98 features of component c2, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c2"), ("feature_count", "98"), ("declaration", "dd876943be8b")]
+  labels=[("component", "c2"), ("feature_count", "98"), ("declaration", "db87d7f76dd8")]
 );

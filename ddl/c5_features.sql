@@ -26,8 +26,8 @@ CREATE TABLE IF NOT EXISTS c5_features (
   c5_atr_daily_5d_und FLOAT64 OPTIONS(description="mean over D-1..D-5 of 100*TR_d/C_{d-1}, TR_d=max(H_d,C_{d-1})-min(L_d,C_{d-1}) of daily spot (und) or daily strd with d-1 of the SAME expiry, averaged along the bucket (strd) (asset = und) (unit: percent of price; range: [0, ..])"),
   c5_atr_daily_14d_strd FLOAT64 OPTIONS(description="mean over D-1..D-14 of 100*TR_d/C_{d-1}, TR_d=max(H_d,C_{d-1})-min(L_d,C_{d-1}) of daily spot (und) or daily strd with d-1 of the SAME expiry, averaged along the bucket (strd) (asset = strd) (unit: percent of price; range: [0, ..])"),
   c5_atr_daily_14d_und FLOAT64 OPTIONS(description="mean over D-1..D-14 of 100*TR_d/C_{d-1}, TR_d=max(H_d,C_{d-1})-min(L_d,C_{d-1}) of daily spot (und) or daily strd with d-1 of the SAME expiry, averaged along the bucket (strd) (asset = und) (unit: percent of price; range: [0, ..])"),
-  c5_range_used_strd FLOAT64 OPTIONS(description="100*(max P - min P of the session so far)/P_open / c5_atr_daily_14d_strd, P_open = first P of the session (unit: ratio; range: [0, ..])"),
-  c5_range_used_und FLOAT64 OPTIONS(description="100*(max P - min P of the session so far)/P_open / c5_atr_daily_14d_und, P_open = first P of the session (unit: ratio; range: [0, ..])"),
+  c5_range_used_strd FLOAT64 OPTIONS(description="100*(max P - min P of the session so far)/P_open / c5_atr_daily_14d_strd, P_open = the open value (unit: ratio; range: [0, ..])"),
+  c5_range_used_und FLOAT64 OPTIONS(description="100*(max P - min P of the session so far)/P_open / c5_atr_daily_14d_und, P_open = the open value (unit: ratio; range: [0, ..])"),
   c5_ema_dist_20_strd FLOAT64 OPTIONS(description="100*(P/ema_20_strd - 1) (unit: percent)"),
   c5_ema_dist_20_und FLOAT64 OPTIONS(description="100*(P/ema_20_und - 1) (unit: percent)"),
   c5_ema_dist_50_strd FLOAT64 OPTIONS(description="100*(P/ema_50_strd - 1) (unit: percent)"),
@@ -80,9 +80,9 @@ CREATE TABLE IF NOT EXISTS c5_features (
   c5_rv_ratio_15_60_und FLOAT64 OPTIONS(description="c5_rv_15m_und/c5_rv_60m_und (unit: ratio; range: [0, ..])"),
   c5_atr_cv_60m_strd FLOAT64 OPTIONS(description="std/mean of atrp_14_strd over the last 60 session minutes (vol of vol) (unit: ratio; range: [0, ..])"),
   c5_atr_cv_60m_und FLOAT64 OPTIONS(description="std/mean of atrp_14_und over the last 60 session minutes (vol of vol) (unit: ratio; range: [0, ..])"),
-  c5_vol_regime_strd INT64 OPTIONS(description="min(4, floor(5*c5_atr_14_strd_pctl_20d)) (unit: level; range: [0, 4])"),
-  c5_vol_regime_und INT64 OPTIONS(description="min(4, floor(5*c5_atr_14_und_pctl_20d)) (unit: level; range: [0, 4])"),
-  c5_volatility_regime_score INT64 OPTIONS(description="min(4, floor(5*(0.6*c5_atr_14_strd_pctl_20d + 0.4*c5_atr_14_und_pctl_20d))) (unit: level; range: [0, 4])"),
+  c5_vol_regime_strd INT64 OPTIONS(description="min(4, floor(5*c5_atr_14_strd_pctl_20d + 1e-9)) (unit: level; range: [0, 4])"),
+  c5_vol_regime_und INT64 OPTIONS(description="min(4, floor(5*c5_atr_14_und_pctl_20d + 1e-9)) (unit: level; range: [0, 4])"),
+  c5_volatility_regime_score INT64 OPTIONS(description="min(4, floor(5*(0.6*c5_atr_14_strd_pctl_20d + 0.4*c5_atr_14_und_pctl_20d) + 1e-9)) (unit: level; range: [0, 4])"),
   c5_vol_regime_age_strd INT64 OPTIONS(description="session minutes since c5_vol_regime_strd last changed (0 at the change and at its first non-null minute) (unit: minutes; range: [0, 374])"),
   c5_vol_regime_age_und INT64 OPTIONS(description="session minutes since c5_vol_regime_und last changed (0 at the change and at its first non-null minute) (unit: minutes; range: [0, 374])"),
   c5_dual_trend_agreement INT64 OPTIONS(description="sign(c5_ema_alignment_und)*sign(c5_ema_alignment_strd) (unit: code; range: [-1, 1])"),
@@ -109,5 +109,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="ATR, EMA and central pivot range: 94 features of component c5, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c5"), ("feature_count", "94"), ("declaration", "7a0b856ead76")]
+  labels=[("component", "c5"), ("feature_count", "94"), ("declaration", "f140ddc382d4")]
 );

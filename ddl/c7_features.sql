@@ -110,9 +110,9 @@ CREATE TABLE IF NOT EXISTS c7_features (
   c7_vwap_slope_15m_und FLOAT64 OPTIONS(description="100*ln(vwap_t/vwap_{t-15}), und uses the future vwap before subtracting basis (asset = und) (unit: percent)"),
   c7_session_pos_strd FLOAT64 OPTIONS(description="(P - session low)/(session high - session low), so far (asset = strd) (unit: share; range: [0, 1])"),
   c7_session_pos_und FLOAT64 OPTIONS(description="(P - session low)/(session high - session low), so far (asset = und) (unit: share; range: [0, 1])"),
-  c7_profile_poc_dist FLOAT64 OPTIONS(description="100*(spot-L)/spot; bins of 0.05 percent of the first spot; session cumulative fut_v by spot bin; poc = modal bin centre (tie: nearest spot); value area = bins grown from poc, larger neighbour first, to 70 percent of volume; vah,val its edges (lvl = poc) (unit: percent)"),
-  c7_profile_vah_dist FLOAT64 OPTIONS(description="100*(spot-L)/spot; bins of 0.05 percent of the first spot; session cumulative fut_v by spot bin; poc = modal bin centre (tie: nearest spot); value area = bins grown from poc, larger neighbour first, to 70 percent of volume; vah,val its edges (lvl = vah) (unit: percent)"),
-  c7_profile_val_dist FLOAT64 OPTIONS(description="100*(spot-L)/spot; bins of 0.05 percent of the first spot; session cumulative fut_v by spot bin; poc = modal bin centre (tie: nearest spot); value area = bins grown from poc, larger neighbour first, to 70 percent of volume; vah,val its edges (lvl = val) (unit: percent)"),
+  c7_profile_poc_dist FLOAT64 OPTIONS(description="100*(spot-L)/spot; bin n = [open + n*w, open + (n+1)*w), w = 0.0005*open, open = the open value of spot; session cumulative fut_v by spot bin; poc = modal bin centre (tie: nearest spot, then the lower); value area = bins grown from poc, larger neighbour first (equal: the lower), until it holds at least 70 percent of volume; vah,val its outer edges (lvl = poc) (unit: percent)"),
+  c7_profile_vah_dist FLOAT64 OPTIONS(description="100*(spot-L)/spot; bin n = [open + n*w, open + (n+1)*w), w = 0.0005*open, open = the open value of spot; session cumulative fut_v by spot bin; poc = modal bin centre (tie: nearest spot, then the lower); value area = bins grown from poc, larger neighbour first (equal: the lower), until it holds at least 70 percent of volume; vah,val its outer edges (lvl = vah) (unit: percent)"),
+  c7_profile_val_dist FLOAT64 OPTIONS(description="100*(spot-L)/spot; bin n = [open + n*w, open + (n+1)*w), w = 0.0005*open, open = the open value of spot; session cumulative fut_v by spot bin; poc = modal bin centre (tie: nearest spot, then the lower); value area = bins grown from poc, larger neighbour first (equal: the lower), until it holds at least 70 percent of volume; vah,val its outer edges (lvl = val) (unit: percent)"),
   c7_hit_prob_support_15m FLOAT64 OPTIONS(description="2*Phi(-d/(100*sigma1_30*sqrt(15))), d = c7_nearest_support_dist: driftless reflection-principle hit probability (deterministic closed form, not calibrated) (unit: probability; range: [0, 1])"),
   c7_hit_prob_support_30m FLOAT64 OPTIONS(description="2*Phi(-d/(100*sigma1_30*sqrt(30))), d = c7_nearest_support_dist: driftless reflection-principle hit probability (deterministic closed form, not calibrated) (unit: probability; range: [0, 1])"),
   c7_hit_prob_support_60m FLOAT64 OPTIONS(description="2*Phi(-d/(100*sigma1_30*sqrt(60))), d = c7_nearest_support_dist: driftless reflection-principle hit probability (deterministic closed form, not calibrated) (unit: probability; range: [0, 1])"),
@@ -145,5 +145,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Support and resistance levels: 130 features of component c7, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c7"), ("feature_count", "130"), ("declaration", "819943773e06")]
+  labels=[("component", "c7"), ("feature_count", "130"), ("declaration", "0cd350e652f5")]
 );

@@ -63,5 +63,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Integration of the components' votes: 48 features of component c8, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c8"), ("feature_count", "48"), ("declaration", "90d2f535f4bf")]
+  labels=[("component", "c8"), ("feature_count", "48"), ("declaration", "99da01d4cf7a")]
 );

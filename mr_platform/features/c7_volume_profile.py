@@ -144,6 +144,8 @@ def _bins(minutes: pl.DataFrame) -> pl.DataFrame:
         .unique()
         .sort(DAY, "bin")
     )
+    # at most two bins a minute, worked out here: numbering rows in groups is not an operation of
+    # every engine
     above = pl.col("bin").shift(-1).over(DAY)
     gaps = filled.filter(above > pl.col("bin") + 1).select(DAY, pl.col("bin") + 1)
     return (

@@ -125,6 +125,7 @@ def _past_name(channel: str) -> str:
 
 def _doublings(panel: pl.DataFrame) -> int:
     """How often a reach of one expiry must double to span the expiries of any day."""
+    # a row an expiry, worked out here: the plan itself depends on the answer
     days = panel.lazy().filter(pl.col(INDEX) == 0).group_by(DAY).agg(pl.len())
     most = days.select(pl.col("len").max()).collect().item() or 0
     return (max(int(most), 2) - 2).bit_length()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import Protocol
 
 import polars as pl
@@ -227,8 +228,7 @@ def _on_device(frame: pl.LazyFrame) -> pl.DataFrame:
 def _device_name() -> str:
     """Name of the device in use, by the CUDA bindings that come with cuDF."""
     try:
-        from cuda.bindings import runtime
-
+        runtime = import_module("cuda.bindings.runtime")
         _, number = runtime.cudaGetDevice()
         _, properties = runtime.cudaGetDeviceProperties(number)
         return bytes(properties.name).rstrip(b"\0").decode()
@@ -279,5 +279,5 @@ def _no_gpu(reason: str) -> FrameEngineError:
     return FrameEngineError(
         f"no GPU answers ({reason})",
         place="engine gpu",
-        next_step=f"Run it in the environment and on the machine of a GPU worker, or {_CPU_INSTEAD}",
+        next_step=f"Run it on a GPU worker with what `make test-gpu` installs, or {_CPU_INSTEAD}",
     )

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import polars as pl
 
+from mr_platform.trading_calendar import SESSION_MINUTES
+
 MINUTE = pl.col("ts_minute").dt.hour().cast(pl.Int32) * 60 + pl.col("ts_minute").dt.minute() - 225
 """Minute of the session, 0 at 09:15 IST."""
 
@@ -126,11 +128,25 @@ def nearest_expiry_only(chain: pl.DataFrame) -> pl.DataFrame:
 
 
 def on_expiry_day(chain: pl.DataFrame) -> pl.DataFrame:
-    """The nearest expiry is due today."""
+    """The nearest expiry is due today, and its time value shrinks to the close."""
     nearest = pl.col("expiry_date") == pl.col("expiry_date").min().over("symbol")
+    left = pl.max_horizontal(SESSION_MINUTES - MINUTE, 5)
+    worth = (left / (left + 1440 * pl.col("dte"))).sqrt()
+    due = []
+    for leg, inner in (("ce", pl.col("spot") - pl.col("strike")),
+                       ("pe", pl.col("strike") - pl.col("spot"))):  # fmt: skip
+        floor = pl.max_horizontal(inner, 0.0)
+        for name in ("open", "high", "low", "close"):
+            price = pl.col(f"{leg}_{name}")
+            later = floor + pl.max_horizontal(price - floor, 0.0) * worth
+            shown = pl.max_horizontal(later.round(2), 0.05)
+            due.append(pl.when(nearest & price.is_not_null()).then(shown).otherwise(price)
+                       .alias(f"{leg}_{name}"))  # fmt: skip
     expiry = pl.when(nearest).then(pl.col("date")).otherwise(pl.col("expiry_date"))
     days = (expiry - pl.col("date")).dt.total_days()
-    return chain.with_columns(expiry_date=expiry, dte=days.cast(chain.schema["dte"]))
+    return chain.with_columns(due).with_columns(
+        expiry_date=expiry, dte=days.cast(chain.schema["dte"])
+    )
 
 
 def without_volatility(chain: pl.DataFrame) -> pl.DataFrame:
@@ -176,6 +192,7 @@ IRREGULAR: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "the afternoon only": without_minutes(0, 187),
     "a single minute": without_minutes(1, 374),
     "one expiry": nearest_expiry_only,
+    "no history": lambda chain: chain,
     "expiry day": on_expiry_day,
     "no futures": without_futures,
     "no open interest": nulled(*legs("oi", "coi"), "future_oi", "future_coi"),

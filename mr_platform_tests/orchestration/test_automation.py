@@ -17,13 +17,18 @@ from mr_platform.gateways.notifications import Delivery, Notification
 from mr_platform.orchestration import automation, landing_watch
 from mr_platform.orchestration.automation import (
     after_close_schedule,
+    feature_sensor,
     landing_sensor,
     overdue_data_notifications,
     run_failure_notifications,
 )
+from mr_platform.orchestration.derived_tables import derived_table, derived_tables
+from mr_platform.orchestration.feature_watch import PARTNER_ASSETS
+from mr_platform.orchestration.input_versions import input_fingerprints
 from mr_platform.orchestration.partitions import TRADING_DATES
 from mr_platform.orchestration.resources import SettingsResource
 from mr_platform.trading_calendar import IST, PartitionKey, next_trading_day
+from mr_platform_tests.orchestration.derived_days import record
 from mr_platform_tests.orchestration.graph_runs import days, run_range, run_single, texts
 from mr_platform_tests.orchestration.small_days import (
     changed_ago,
@@ -367,7 +372,12 @@ def test_an_overdue_partition_is_told_once_and_a_stored_one_never(
 
 
 def test_sensors_and_the_schedule_run_without_being_switched_on() -> None:
-    for sensor in (landing_sensor, run_failure_notifications, overdue_data_notifications):
+    for sensor in (
+        landing_sensor,
+        feature_sensor,
+        run_failure_notifications,
+        overdue_data_notifications,
+    ):
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert after_close_schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 
@@ -375,3 +385,101 @@ def test_sensors_and_the_schedule_run_without_being_switched_on() -> None:
 def test_a_file_of_two_days_feeds_two_partitions(folder: Folder, landing: Path) -> None:
     write(landing / "both.csv", pl.concat([small_day(key) for key in KEYS]))
     assert set(folder.partitions()) == texts(KEYS)
+
+
+# -- the sensor of features -----------------------------------------------------------------------
+
+PARTNER = PartitionKey(KEY.date, "BANKNIFTY")
+
+
+@dataclass
+class Features:
+    """The sensor of features with its cursor; runs are played by what they would record."""
+
+    instance: dg.DagsterInstance
+    cursor: str | None = None
+    skipped: str | None = None
+
+    def tick(self) -> list[tuple[str, str]]:
+        """Job and partition of each request of the next tick."""
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        result = feature_sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        self.skipped = result.skip_reason and result.skip_reason.skip_message
+        requests = result.run_requests or []
+        assert len({request.run_key for request in requests}) == len(requests)
+        return [(str(request.job_name), str(request.partition_key)) for request in requests]
+
+    def chain(self, key: PartitionKey, files: str = "files") -> None:
+        record(self.instance, "option_chain", key, fingerprint=files)
+
+    def ran(self, key: PartitionKey, *names: str) -> None:
+        for name in names or tuple(table.name for table in derived_tables()):
+            table = derived_table(name)
+            assert table is not None
+            fingerprint = input_fingerprints(self.instance, table, [key])[key]
+            record(self.instance, name, key, fingerprint=fingerprint, version=table.code_version)
+
+
+@pytest.fixture
+def features(instance: dg.DagsterInstance) -> Features:
+    return Features(instance)
+
+
+def test_features_of_a_new_chain_are_asked_for_once(features: Features) -> None:
+    assert features.tick() == []
+    assert features.skipped == "every option chain has its features"
+    features.chain(KEY)
+    assert features.tick() == [("features_job", str(KEY))]
+    assert features.skipped is None
+    assert features.tick() == []
+    features.ran(KEY)
+    features.ran(KEY, *PARTNER_ASSETS)
+    assert features.tick() == []
+
+
+def test_a_changed_chain_asks_for_its_features_again(features: Features) -> None:
+    features.chain(KEY)
+    features.tick()
+    features.ran(KEY)
+    features.chain(KEY, "rewritten")
+    assert features.tick() == [("features_job", str(KEY))]
+
+
+@pytest.mark.parametrize("first", [KEY, PARTNER], ids=["NIFTY", "BANKNIFTY"])
+def test_the_first_symbol_is_asked_for_again_once_the_second_is_there(
+    first: PartitionKey, features: Features
+) -> None:
+    second = PARTNER if first == KEY else KEY
+    features.chain(first)
+    features.tick()
+    features.ran(first, "hist_c3_close", "minute_panel", *PARTNER_ASSETS)
+    features.chain(second)
+    assert features.tick() == [("features_job", str(second))]
+    features.ran(second, "hist_c3_close", "minute_panel", *PARTNER_ASSETS)
+    assert features.tick() == [("partner_features_job", str(first))]
+    features.ran(first, *PARTNER_ASSETS)
+    assert features.tick() == []
+
+
+def test_jobs_make_what_the_sensor_asks_for_and_judge_it(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for job, names in (
+        ("features_job", [table.name for table in derived_tables()]),
+        ("partner_features_job", list(PARTNER_ASSETS)),
+    ):
+        layer = definitions.resolve_job_def(job).asset_layer
+        keys = {dg.AssetKey(name) for name in names}
+        assert layer.selected_asset_keys == keys
+        assert set(layer.asset_graph.asset_check_keys) == {
+            check for key in keys for check in graph.get(key).check_keys
+        }
+
+
+def test_what_reads_c6_is_made_with_it_when_the_partner_arrives() -> None:
+    made = {"c6_features"}
+    for table in derived_tables():
+        if made & {reading.table for reading in table.readings if reading.same_day}:
+            made.add(table.name)
+    assert made == set(PARTNER_ASSETS)

@@ -6,12 +6,16 @@ import pytest
 
 from mr_platform.chain.accounts import LANDED_FILES_SCHEMA
 from mr_platform.chain.quarantine import QUARANTINE_SCHEMA
+from mr_platform.features.table_schemas import table_schema
 from mr_platform.orchestration.columns import column_schema
+from mr_platform.orchestration.derived_tables import derived_tables
 from mr_platform.orchestration.ingestion import TABLES
 from mr_platform.registry.loader import load_registry
 
+DERIVED = tuple(table.name for table in derived_tables())
 
-@pytest.mark.parametrize("table", TABLES)
+
+@pytest.mark.parametrize("table", [*TABLES, *DERIVED])
 def test_every_column_has_a_meaning_and_none_is_there_twice(table: str) -> None:
     columns = column_schema(table).columns
     names = [column.name for column in columns]
@@ -36,3 +40,27 @@ def test_the_chain_shows_what_the_registry_declares() -> None:
 def test_accounts_show_the_types_they_are_stored_with(table: str, schema: dict) -> None:
     shown = {column.name: column.type for column in column_schema(table).columns}
     assert shown == {name: str(dtype) for name, dtype in schema.items()}
+
+
+@pytest.mark.parametrize("table", DERIVED)
+def test_derived_tables_show_the_columns_they_are_stored_with_in_order(table: str) -> None:
+    shown = [column.name for column in column_schema(table).columns]
+    assert shown == table_schema(table).names()
+
+
+def test_units_are_shown_beside_the_meaning() -> None:
+    found = {column.name: column for column in column_schema("minute_panel").columns}
+    assert found["spot"].description == "Index value. (index points)"
+    assert found["symbol"].description == "Index."
+    assert found["j"].type == "Int32"
+
+
+def test_features_show_their_bounds() -> None:
+    declared = next(
+        column
+        for column in load_registry().components["c1"].columns
+        if column.low is not None and column.high is not None
+    )
+    found = {column.name: column for column in column_schema("c1_features").columns}
+    assert found[declared.name].constraints is not None
+    assert any(declared.range_text() in text for text in found[declared.name].constraints.other)

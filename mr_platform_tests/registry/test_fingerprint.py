@@ -47,7 +47,7 @@ def test_versions_are_short_distinct_and_stable(package_versions, declared_copy)
         (("c2_greeks_sentiment", "range: [-50, 50]", "range: [-50, 60]"), {"c2"}),
         (("c4_iv_skew", "min_periods: {window: {30: 20, 60: 40}}",
           "min_periods: {window: {30: 21, 60: 40}}"), {"c4"}),
-        (("history", "previous ISO week read", "last ISO week read"), {"c1", "c4", "c5", "c6", "c7"}),
+        (("history", "ISO week read 14", "ISO week read 15"), {"c1", "c4", "c5", "c6", "c7"}),
         (("labels", "history_days: 60", "history_days: 59"), {"labels"}),
         (("raw_chain", "range: [0.01, 5]", "range: [0.01, 4]"), {"raw_chain"}),
         (("raw_chain", "min_minutes: 300", "min_minutes: 299"), {"raw_chain"}),

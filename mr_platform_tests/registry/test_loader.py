@@ -8,6 +8,18 @@ from pathlib import Path
 import pytest
 
 from mr_platform.errors import RegistryError
+from mr_platform.features import (
+    c1_momentum,
+    c3_oi_price_action,
+    c4_iv_skew,
+    c5_atr_ema_cpr,
+    c5_day_context,
+    c6_history,
+    c8_integration,
+)
+from mr_platform.features.history import MAX_DEPTH
+from mr_platform.features.level_history import WEEK_DEPTH
+from mr_platform.features.streams import STREAM_DAYS
 from mr_platform.registry.loader import READS, load_registry
 from mr_platform.registry.model import COMPONENTS
 
@@ -205,6 +217,52 @@ def test_only_c1_pivots_and_momentum_of_c1_and_c2_read_other_days():
     assert days[(("hist_daily", 1),)] == 8
     assert days[(("hist_minute", 3),)] == 29
     assert days[()] == 150 + 98 - 37
+
+
+def test_days_before_are_declared_as_deep_as_the_features_read_them():
+    # an asset loads as many earlier partitions as its columns declare, not more
+    def declared(component, table):
+        found = [dict(c.lookback.history).get(table, 0) for c in load_registry().features
+                 if c.component == component]  # fmt: skip
+        return max(found)
+
+    read = {
+        ("c1", "hist_minute"): c1_momentum.DEPTH,
+        ("c3", "hist_c3_zone"): c3_oi_price_action.ZONE_DAYS,
+        ("c4", "hist_daily"): c4_iv_skew.DAILY_RETURNS + 1,
+        ("c4", "hist_c4_day"): MAX_DEPTH,
+        ("c4", "hist_c4_zone"): MAX_DEPTH,
+        ("c5", "hist_minute"): STREAM_DAYS,
+        ("c5", "hist_zone"): c5_atr_ema_cpr.ZONE_DAYS,
+        ("c5", "hist_daily"): max(c5_day_context.DEPTH, WEEK_DEPTH),
+        ("c6", "hist_minute"): STREAM_DAYS,
+        ("c6", "hist_zone"): c6_history.ZONE_DAYS,
+        ("c6", "hist_daily"): 1 + max(c6_history.GAP_DAYS, c6_history.SHAPE_DAYS),
+        ("c7", "hist_minute"): STREAM_DAYS,
+        ("c7", "hist_daily"): WEEK_DEPTH,
+        ("c8", "hist_c8_zone"): c8_integration.HISTORY_DAYS,
+    }
+    assert {place: declared(*place) for place in read} == read
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("c5_cpr_width_weekly_und", WEEK_DEPTH),
+        ("c5_cpr_zone_weekly_strd", WEEK_DEPTH),
+        ("c5_confluence_count_und", WEEK_DEPTH),
+        ("c7_dist_pwh", WEEK_DEPTH),
+        ("c7_break_pwl", WEEK_DEPTH),
+        ("c7_nearest_support_dist", WEEK_DEPTH),
+        ("c7_hit_prob_support_15m", WEEK_DEPTH),
+        ("c6_gap_z_20d", c6_history.GAP_DAYS + 1),
+        ("c6_prev_strd_pctl_20d", c6_history.SHAPE_DAYS + 1),
+        ("c5_cpr_width_pctl_20d_und", c5_day_context.DEPTH),
+        ("c5_cpr_width_daily_und", 1),
+    ],
+)
+def test_a_column_declares_the_days_that_it_reads_itself(name, days):
+    assert dict(column(name).lookback.history)["hist_daily"] == days
 
 
 def test_reads_name_columns_of_earlier_components_only():

@@ -173,6 +173,20 @@ def test_a_first_day_without_any_history_is_made_with_nulls(graph: DerivedGraph)
     assert graph.rows("c1_features", key).null_count().sum_horizontal().item() > 0
 
 
+def test_the_calendar_s_first_days_are_made_alone_and_in_a_range(graph: DerivedGraph) -> None:
+    keys = [
+        PartitionKey(day, "NIFTY")
+        for day in trading_days(CALENDAR_FIRST, CALENDAR_FIRST + dt.timedelta(days=10))[:2]
+    ]
+    graph.arrive(*keys)
+    names = ("hist_c3_close", "minute_panel", "hist_minute", "hist_zone")
+    graph.make(names, keys[:1])
+    alone = graph.rows("hist_zone", keys[0])
+    graph.make(names, keys)
+    assert differing(alone, graph.rows("hist_zone", keys[0])) == []
+    assert graph.rows("hist_zone", keys[1]).height
+
+
 def test_history_that_arrives_makes_the_following_days_stale_and_no_others(
     graph: DerivedGraph,
 ) -> None:

@@ -1,0 +1,84 @@
+"""From a panel to its underlying and back, and tables beside the panel's rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from mr_platform.features.inputs import FeatureInputs, on_grid, spread, underlying
+from mr_platform.features.minute_panel import numbered
+
+DAYS = (dt.date(2025, 8, 28), dt.date(2025, 8, 29))
+START = dt.datetime(2025, 8, 28, 3, 45, tzinfo=dt.UTC)
+MINUTES = 375
+
+
+def panel() -> pl.DataFrame:
+    """Two days, the first with two expiries; ``spot`` is shared, ``strd`` is not."""
+    rows = [
+        {
+            "symbol": "NIFTY", "date": day, "expiry_date": day + dt.timedelta(days=dte), "j": j,
+            "dte": dte, "spot": 1000.0 * number + j, "strd": 10.0 * dte + j,
+            "ts_minute": START + dt.timedelta(days=number, minutes=j),
+        }
+        for number, (day, dtes) in enumerate(zip(DAYS, ((5, 12), (4,)), strict=True))
+        for dte in dtes
+        for j in range(MINUTES)
+    ]  # fmt: skip
+    return numbered(pl.DataFrame(rows, schema_overrides={"j": pl.Int32}))
+
+
+def test_the_underlying_is_one_row_a_minute_of_each_day() -> None:
+    frame = underlying(panel(), ["spot"]).collect()
+    assert frame.columns == ["u", "j", "symbol", "date", "spot"]
+    assert frame.height == 2 * MINUTES
+    assert frame.select("u", "j").rows() == [(u, j) for u in (0, 1) for j in range(MINUTES)]
+    assert frame["spot"].to_list() == [1000.0 * u + j for u in (0, 1) for j in range(MINUTES)]
+
+
+def test_what_is_spread_back_stands_on_every_expiry_of_its_minute() -> None:
+    made = panel()
+    back = spread(underlying(made, ["spot"]), made).collect()
+    assert back.columns == ["spot"], "keys are not repeated"
+    assert back["spot"].equals(made["spot"])
+
+
+def test_what_is_spread_keeps_the_panel_s_row_order_and_length() -> None:
+    made = panel()
+    few = underlying(made, ["spot"]).filter(pl.col("j") == 7)
+    back = made.hstack(spread(few.rename({"spot": "seven"}), made).collect())
+    assert back.height == made.height
+    assert back.filter(pl.col("seven").is_not_null())["j"].to_list() == [7, 7, 7]
+    assert back.filter(pl.col("j") == 7)["seven"].to_list() == [7.0, 7.0, 1007.0]
+
+
+def table(made: pl.DataFrame) -> pl.LazyFrame:
+    """A component's rows of the odd minutes, in another order."""
+    odd = made.filter(pl.col("j") % 2 == 1)
+    keys = odd.select("symbol", "ts_minute", "dte")
+    return keys.with_columns(score=odd["strd"] * 2, other=pl.lit(0.0)).reverse().lazy()
+
+
+def test_a_table_is_laid_on_the_panel_s_rows_with_nulls_between() -> None:
+    made = panel()
+    laid = on_grid(made, table(made), ["score"]).collect()
+    assert laid.columns == ["score"]
+    expected = [2 * strd if j % 2 else None for j, strd in made.select("j", "strd").iter_rows()]
+    assert laid["score"].to_list() == expected
+
+
+def test_a_table_that_is_absent_is_all_null() -> None:
+    made = panel()
+    laid = on_grid(made, None, ["score", "other"]).collect()
+    assert laid.columns == ["score", "other"]
+    assert laid.height == made.height
+    assert laid.null_count().row(0) == (made.height, made.height)
+    assert set(laid.dtypes) == {pl.Float64}
+
+
+def test_inputs_without_more_are_worked_out_on_the_cpu_and_alone() -> None:
+    inputs = FeatureInputs(panel(), {}, pl.LazyFrame())
+    assert inputs.engine.name == "cpu"
+    assert dict(inputs.components) == {}
+    assert inputs.partner is None
