@@ -100,9 +100,10 @@ LOCK = $(BIN)/uv pip compile pyproject.toml $(UPGRADE) --quiet --universal --pyt
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: bench
-bench: $(STAMP) ## Print the benchmarks: ingest against pandas, range runs, memory
+bench: $(STAMP) ## Print the benchmarks: ingest against pandas, range runs, features, memory
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_ingest
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_range_runs
+	$(BIN)/python -m mr_platform_tests.benchmarks.bench_features
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## Take the README's pictures from a running UI (needs Chromium on PATH)

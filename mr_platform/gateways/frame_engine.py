@@ -7,6 +7,7 @@ Not here: any formula; which operations a feature may use (``features/``); setti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,8 @@ CPU, GPU, AUTO = "cpu", "gpu", "auto"
 _CPU_INSTEAD = "set features.engine to cpu"
 _CONVERSION_FAILED = "'cuda' conversion failed"
 """How Polars begins its error where cuDF does not take a plan."""
+
+_LIST_OF_CAUSES = re.compile(r"['\"], \[.*\]\)?$", re.DOTALL)
 
 _MEMORY_SPENT = ("out_of_memory", "out of memory", "bad_alloc", "memory allocation")
 
@@ -251,8 +254,10 @@ def _is_refusal(fault: Exception) -> bool:
 
 def _lines_of_refusal(fault: Exception) -> list[str]:
     """CuDF's own words, without the frame that Polars puts around them."""
-    # Polars hands on the representation of the error, in which line ends are written out
+    # Polars hands on the arguments of the error as Python writes them: line ends spelt out, and
+    # after the message once more the list of its causes
     text = str(fault).replace("\\n", "\n").partition(_CONVERSION_FAILED)[2] or str(fault)
+    text = _LIST_OF_CAUSES.sub("", text)
     lines = [line.strip(" :") for line in text.splitlines()]
     listed = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     return [f"cuDF: {line}" for line in listed or lines if line]

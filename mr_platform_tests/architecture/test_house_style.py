@@ -107,10 +107,10 @@ def test_every_test_file_mirrors_a_module_or_a_room_of_tests() -> None:
 TESTS_OF_SEVERAL_MODULES: dict[str, str] = {
     "chain/test_fault_table.py": "every kind of bad input, from file to command line",
     "features/test_gpu_plans.py": "every frame of the graph against the GPU's operations",
-    "features/test_irregular_days.py": "all components on days that are short, thin or odd",
-    "features/test_point_in_time.py": "no column of any component knows a later minute",
+    "features/test_irregular_days.py": "every table on days that are short, thin or odd",
+    "features/test_point_in_time.py": "no minute of any table knows a later one",
     "features/test_reference.py": "every column against the independent reference",
-    "features/test_same_bits.py": "batch, order and engine threads leave every bit alone",
+    "features/test_same_bits.py": "batch, order and chunks leave every bit alone",
     "gateways/test_lakehouse_processes.py": "writers in processes of their own, some killed",
     "orchestration/test_end_to_end.py": "webserver and daemon as a user starts them",
     "orchestration/test_instance_files.py": "dagster.yaml and workspace.yaml",

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 import mr_platform.config.settings as module
 from mr_platform.config.settings import (
+    ChunkDates,
+    FeatureSettings,
     MarketSettings,
     NotificationSettings,
     OrchestrationSettings,
@@ -184,6 +186,10 @@ def test_settings_cannot_be_changed_after_loading() -> None:
         (OrchestrationSettings, {"landing_settle_seconds": -1}),
         (OrchestrationSettings, {"overdue_after_hours": 0}),
         (NotificationSettings, {"webhook_timeout_seconds": 0}),
+        (FeatureSettings, {"engine": "tpu"}),
+        (FeatureSettings, {"auto_gpu_symbol_days": 0}),
+        (ChunkDates, {"panel": 0}),
+        (ChunkDates, {"features": 0}),
     ],
 )
 def test_values_out_of_their_bounds_are_refused(kind: Any, values: dict[str, Any]) -> None:
@@ -296,3 +302,15 @@ def test_pictures_are_drawn_unless_told_otherwise_and_have_a_folder(
     document = copy.deepcopy(DECLARED)
     document["profiles"]["local"] = {"features": {"pictures": False}}
     assert not declare(document).features.pictures
+
+
+def test_features_are_worked_out_on_the_cpu_and_auto_never_takes_a_gpu_unless_told() -> None:
+    features = load_settings(environment={}).features
+    assert (features.engine, features.auto_gpu_symbol_days) == ("cpu", None)
+    assert features.chunk_dates == ChunkDates(), "the schema and the file say the same"
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones(declare: Any) -> None:
+    document = {**DECLARED, "profiles": {"local": {"features": {"engine": "tpu"}}}}
+    with pytest.raises(SettingsError, match=r"features\.engine: .*'cpu', 'gpu' or 'auto'"):
+        declare(document)

@@ -71,6 +71,12 @@ def disturbed_after(chain: pl.DataFrame, j: int, seed: int) -> pl.DataFrame:
     return pl.concat([known, future])
 
 
+def near_strikes(chain: pl.DataFrame, most: int = 12) -> pl.DataFrame:
+    """Strikes up to so many ranks from the money: what most sums over strikes need."""
+    rank = pl.col("call_strike_type").str.slice(3).cast(pl.Int32, strict=False).fill_null(0)
+    return chain.filter(rank <= most)
+
+
 def moved(chain: pl.DataFrame, day: dt.date, *, expiries_too: bool = True) -> pl.DataFrame:
     """The chain of one day on another one.
 

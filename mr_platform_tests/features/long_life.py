@@ -15,7 +15,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -28,7 +27,6 @@ from mr_platform.features.table_schemas import MINUTE_PANEL, empty_table, table_
 from mr_platform.orchestration.derived_tables import build_table, derived_tables
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
 from mr_platform.registry.loader import load_registry
-from mr_platform.simulation.chain_day import DaySpec, simulate_day
 from mr_platform.simulation.daily_path import close_on, volatility_on
 from mr_platform.trading_calendar import (
     SESSION_MINUTES,
@@ -37,8 +35,8 @@ from mr_platform.trading_calendar import (
     next_trading_day,
     previous_trading_day,
 )
-from mr_platform_tests.features.chain_days import SEED, ingested, settings
-from mr_platform_tests.features.whole_graph import ENGINE, Tables, table_named
+from mr_platform_tests.features.chain_days import SEED
+from mr_platform_tests.features.whole_graph import ENGINE, Tables, simulated, table_named
 
 YEAR_DAYS = 252
 PANEL_DAYS = 84
@@ -118,11 +116,11 @@ class Life:
     panels: pl.DataFrame
 
 
-def live(spec: LifeSpec, folder: Path) -> Life:
+def live(spec: LifeSpec) -> Life:
     """Simulate, build the history of a year, and make every component of the days wanted."""
     history: dict[str, list[pl.DataFrame]] = {}
-    templates = _whole_days(spec, spec.template_dates, history, folder)
-    panels = _whole_days(spec, spec.target_dates, history, folder)
+    templates = _whole_days(spec, spec.template_dates, history)
+    panels = _whole_days(spec, spec.target_dates, history)
     own = templates.filter(pl.col("symbol").is_in(list(spec.wanted)))
     series = [name for name in own.columns if name in HISTORY_COLUMNS or name in PANEL_KEYS]
     recent = spec.moved_dates(spec.panel_days)
@@ -144,19 +142,17 @@ def _chunks(dates: Sequence[dt.date]) -> list[Sequence[dt.date]]:
 
 
 def _whole_days(
-    spec: LifeSpec, dates: Sequence[dt.date], history: dict[str, list[pl.DataFrame]], folder: Path
+    spec: LifeSpec, dates: Sequence[dt.date], history: dict[str, list[pl.DataFrame]]
 ) -> pl.DataFrame:
     """Panels of days simulated contract by contract; adds to ``hist_c3_close``."""
     panels, closing = [], history.setdefault("hist_c3_close", [])
     for day in dates:
         for symbol, count in spec.symbols.items():
             key = PartitionKey(day, symbol)
-            made = simulate_day(DaySpec(symbol, day, SEED, settings().market, expiries=count))
-            path = folder / f"{symbol}_{day}_{count}.parquet"
-            made.chain.write_parquet(path)
-            chain = ingested(key, path)
-            path.unlink()
-            frames = {OPTION_CHAIN: chain.lazy(), "hist_c3_close": _read("hist_c3_close", history)}
+            frames = {
+                OPTION_CHAIN: simulated(symbol, day, count).lazy(),
+                "hist_c3_close": _read("hist_c3_close", history),
+            }
             panels.append(build_table(table_named(MINUTE_PANEL), [key], frames, ENGINE))
             closing.append(build_table(table_named("hist_c3_close"), [key], frames, ENGINE))
     return pl.concat(panels)
@@ -214,7 +210,9 @@ def _moved_panels(templates: pl.DataFrame, days: Sequence[dt.date]) -> pl.DataFr
         # by the ordinal: the same day is the same panel in every chunk
         source = dates[day.toordinal() % len(dates)]
         own = templates.filter(pl.col("date") == source)
-        parts += [moved_panel(panel, day) for _, panel in own.group_by("symbol", maintain_order=True)]
+        parts += [
+            moved_panel(panel, day) for _, panel in own.group_by("symbol", maintain_order=True)
+        ]
     return pl.concat(parts)
 
 

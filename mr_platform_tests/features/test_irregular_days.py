@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from mr_platform.features.table_schemas import MINUTE_PANEL
 from mr_platform.registry.model import COMPONENTS
 from mr_platform.trading_calendar import SESSION_MINUTES, previous_trading_day
-from mr_platform_tests.features.changed_chains import IRREGULAR, moved
+from mr_platform_tests.features.changed_chains import IRREGULAR, moved, near_strikes
 from mr_platform_tests.features.value_bits import all_bits, apart
 from mr_platform_tests.features.whole_graph import (
     Tables,
@@ -31,7 +30,7 @@ from mr_platform_tests.features.whole_graph import (
 
 DAY = dt.date(2025, 9, 5)
 SAMPLED = {"NIFTY": 2, "BANKNIFTY": 1}
-WHOLE = {"NIFTY": None, "BANKNIFTY": None}
+WHOLE = {"NIFTY": 4, "BANKNIFTY": 4}
 NAMES = tuple(IRREGULAR)
 EXPIRY_DAYS = {"NIFTY": dt.date(2025, 9, 9), "BANKNIFTY": dt.date(2025, 9, 30)}
 FIRST_DAY = previous_trading_day(DAY, 300)
@@ -40,6 +39,7 @@ FIRST_DAY = previous_trading_day(DAY, 300)
 # the newest date is the whole day, whose history is there; all others stand before it
 DATES = {name: DAY if n == 0 else previous_trading_day(DAY, n) for n, name in enumerate(NAMES)}
 DATES["no history"] = FIRST_DAY
+SLOW = [pytest.mark.slow, pytest.mark.timeout(1200)]
 MOVED_WHOLLY = {"no history", "expiry day"}
 """Days whose distance to expiry must stay what it is."""
 
@@ -59,8 +59,10 @@ class Days:
     raw: list[str]
 
 
-def made(counts, history_seed: int | None, folder: Path) -> Days:
-    whole = both_symbols("simulated", DAY, counts, folder, None)
+def made(counts, history_seed: int | None) -> Days:
+    whole = both_symbols("simulated", DAY, counts)
+    if counts is SAMPLED:
+        whole = near_strikes(whole)
     history = None if history_seed is None else history_for(whole, history_seed)
     # with history the expiries stay, so that the tables before a date know them
     alone = {name for name, day in DATES.items() if history is None or name in MOVED_WHOLLY}
@@ -78,17 +80,17 @@ def made(counts, history_seed: int | None, folder: Path) -> Days:
     scope="module",
     params=[
         pytest.param((SAMPLED, 9), id="with history"),
-        pytest.param((WHOLE, 9), id="whole, with history", marks=pytest.mark.slow),
-        pytest.param((WHOLE, None), id="whole, without history", marks=pytest.mark.slow),
+        pytest.param((WHOLE, 9), id="whole, with history", marks=SLOW),
+        pytest.param((WHOLE, None), id="whole, without history", marks=SLOW),
     ],
 )
-def days(request, tmp_path_factory) -> Days:
-    return made(*request.param, tmp_path_factory.mktemp("chains"))
+def days(request) -> Days:
+    return made(*request.param)
 
 
 @pytest.fixture(scope="module")
-def bare_days(tmp_path_factory) -> Days:
-    return made(SAMPLED, None, tmp_path_factory.mktemp("bare"))
+def bare_days() -> Days:
+    return made(SAMPLED, None)
 
 
 def on(table: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -122,10 +124,8 @@ def test_no_value_is_hidden_by_its_declared_type(days):
 def test_shares_of_nulls(days):
     print()
     for name in NAMES:
-        shares = [
-            f"{component} {null_share(component, on(days.tables[f'{component}_features'], name)):.2f}"
-            for component in COMPONENTS
-        ]
+        tables = {c: on(days.tables[f"{c}_features"], name) for c in COMPONENTS}
+        shares = [f"{c} {null_share(c, table):.2f}" for c, table in tables.items()]
         print(f"  {name:24}", " ".join(shares))
 
 
@@ -157,9 +157,8 @@ def test_constant_prices_have_no_volatility_and_no_direction(days):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["NIFTY", "BANKNIFTY"])
-def test_a_simulated_expiry_day_is_in_range(symbol, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("expiry")
-    chain = both_symbols("simulated", EXPIRY_DAYS[symbol], {symbol: None}, folder, None)
+def test_a_simulated_expiry_day_is_in_range(symbol):
+    chain = both_symbols("simulated", EXPIRY_DAYS[symbol], {symbol: 4})
     assert chain["dte"].min() == 0
     tables = built(chain, history_for(chain, seed=4))
     wrong = [f for c in COMPONENTS for f in faults(c, tables[f"{c}_features"])]
@@ -168,9 +167,8 @@ def test_a_simulated_expiry_day_is_in_range(symbol, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_an_irregular_day_alone_equals_itself_in_the_batch(name, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone")
-    whole = both_symbols("simulated", DAY, SAMPLED, folder, None)
+def test_an_irregular_day_alone_equals_itself_in_the_batch(name):
+    whole = both_symbols("simulated", DAY, SAMPLED)
     alone = moved(IRREGULAR[name](whole), DATES[name])
     other = moved(whole, previous_trading_day(DAY, 30))
     batch = built(pl.concat([alone, other]))

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -22,7 +21,7 @@ from mr_platform.orchestration import derived_tables as graph
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
 from mr_platform.trading_calendar import PartitionKey
 from mr_platform_tests.conftest import REPOSITORY
-from mr_platform_tests.features.changed_chains import moved, rows_shuffled, until
+from mr_platform_tests.features.changed_chains import moved, near_strikes, rows_shuffled, until
 from mr_platform_tests.features.value_bits import all_bits, apart, write_inputs
 from mr_platform_tests.features.whole_graph import (
     Tables,
@@ -61,26 +60,31 @@ class Batch:
         return self.chain.filter(pl.col("date") == day)
 
 
-def batch_of(sampled: bool, folder: Path) -> Batch:
-    counts = {"NIFTY": 2, "BANKNIFTY": 1} if sampled else {"NIFTY": None, "BANKNIFTY": None}
-    friday = both_symbols("simulated", FRIDAY, counts, folder, None)
+def batch_of(sampled: bool) -> Batch:
+    counts = {"NIFTY": 2, "BANKNIFTY": 1} if sampled else {"NIFTY": 4, "BANKNIFTY": 4}
+    friday = both_symbols("simulated", FRIDAY, counts)
     if sampled:
         # the day before is the same one a day further from expiry: a second one costs as much
         # to simulate as all of the tables
-        friday = until(friday, LAST_MINUTE)
+        friday = near_strikes(until(friday, LAST_MINUTE))
         thursday = moved(friday, THURSDAY, expiries_too=False)
     else:
-        thursday = both_symbols("simulated", THURSDAY, counts, folder, None)
+        thursday = both_symbols("simulated", THURSDAY, counts)
     history = history_for(friday, seed=5)
     chain = pl.concat([thursday, friday])
     tables = built(chain, history)
     return Batch(chain, history, tables, all_bits(tables), sampled)
 
 
-@pytest.fixture(scope="module", params=[True, pytest.param(False, marks=pytest.mark.slow)],
-                ids=["sampled", "whole"])  # fmt: skip
-def batch(request, tmp_path_factory) -> Batch:
-    return batch_of(request.param, tmp_path_factory.mktemp("chains"))
+SIZES = [
+    pytest.param(True, id="sampled"),
+    pytest.param(False, id="whole", marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
+]
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def batch(request) -> Batch:
+    return batch_of(request.param)
 
 
 def bits_of(batch: Batch, day: dt.date) -> dict[str, str]:
@@ -113,7 +117,7 @@ def test_a_partition_alone_equals_itself_in_the_batch(batch):
     # c6 reads the partner's panel; everything else sees one partition only
     shared = {MINUTE_PANEL: batch.tables[MINUTE_PANEL]}
     keys = partitions(batch.chain)
-    chosen = [keys[0], keys[-1]] if batch.sampled else keys
+    chosen = keys[-1:] if batch.sampled else keys
     for key in chosen:
         own = of_partition({OPTION_CHAIN: batch.chain}, key)[OPTION_CHAIN]
         alone = built(own, batch.history, keys=[key], upstream=shared)
@@ -157,7 +161,7 @@ def test_processes_with_other_thread_counts_agree(batch, tmp_path):
         )
         for threads in counts
     ]  # fmt: skip
-    said = [json.loads(process.communicate(timeout=240)[0]) for process in started]
+    said = [json.loads(process.communicate(timeout=900)[0]) for process in started]
     assert [process.returncode for process in started] == [0] * len(counts)
     assert [told["threads"] for told in said] == list(counts)
     assert [apart(here, told["bits"]) for told in said] == [[]] * len(counts)

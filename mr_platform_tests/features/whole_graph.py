@@ -10,7 +10,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import mock
 
 import polars as pl
@@ -23,8 +25,9 @@ from mr_platform.orchestration.derived_tables import DerivedTable, build_table, 
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
 from mr_platform.registry.loader import load_registry
 from mr_platform.registry.model import COMPONENTS, FeatureColumn
+from mr_platform.simulation.chain_day import DaySpec, simulate_day
 from mr_platform.trading_calendar import PartitionKey
-from mr_platform_tests.features.chain_days import real_chain, simulated_chain
+from mr_platform_tests.features.chain_days import SEED, ingested, real_chain, settings
 from mr_platform_tests.features.made_history import made_history
 
 ENGINE = CpuEngine()
@@ -90,10 +93,8 @@ def history_for(chain: pl.DataFrame, seed: int) -> Tables:
     return {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
 
 
-def first_expiries(chain: pl.DataFrame, count: int | None) -> pl.DataFrame:
-    """The nearest expiries of each partition, all where ``count`` is None."""
-    if count is None:
-        return chain
+def first_expiries(chain: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The nearest expiries of each partition."""
     nearest = (
         chain.select("symbol", "date", "expiry_date")
         .unique()
@@ -106,8 +107,18 @@ def first_expiries(chain: pl.DataFrame, count: int | None) -> pl.DataFrame:
     )
 
 
+@lru_cache(maxsize=6)
+def simulated(symbol: str, day: dt.date, expiries: int) -> pl.DataFrame:
+    """A simulated day as the lakehouse holds it, with so many expiries."""
+    spec = DaySpec(symbol, day, SEED, settings().market, expiries=expiries)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{symbol}_{day}.parquet"
+        simulate_day(spec).chain.write_parquet(path)
+        return ingested(PartitionKey(day, symbol), path)
+
+
 def both_symbols(
-    kind: str, day: dt.date, expiries: Mapping[str, int | None], folder: Path, data: Path | None
+    kind: str, day: dt.date, expiries: Mapping[str, int], data: Path | None = None
 ) -> pl.DataFrame:
     """A simulated or real day of several symbols in one frame.
 
@@ -115,17 +126,15 @@ def both_symbols(
         kind: ``simulated`` or ``real``.
         day: Trading day.
         expiries: Symbols with the number of expiries kept.
-        folder: Where simulated files are written.
-        data: Folder of real data.
+        data: Folder of real data, for a real day.
     """
     parts = []
     for symbol, count in expiries.items():
         if kind == "simulated":
-            chain = simulated_chain(symbol, day, folder)
+            parts.append(simulated(symbol, day, count))
         else:
             assert data is not None
-            chain = real_chain(symbol, day, data)
-        parts.append(first_expiries(chain, count))
+            parts.append(first_expiries(real_chain(symbol, day, data), count))
     return pl.concat(parts)
 
 
@@ -149,7 +158,9 @@ def faults(component: str, table: pl.DataFrame) -> list[str]:
         if table.schema[c.name] != (pl.Int64 if c.dtype == "INT64" else pl.Float64)
     ]
     endless = table.select((~pl.col(floats).is_finite()).sum()).row(0)
-    wrong += [f"{n} not finite in {count}" for n, count in zip(floats, endless, strict=True) if count]
+    wrong += [
+        f"{n} not finite in {count}" for n, count in zip(floats, endless, strict=True) if count
+    ]
     lows = table.select(pl.col(c.name).min() for c in columns).row(0)
     highs = table.select(pl.col(c.name).max() for c in columns).row(0)
     for column, low, high in zip(columns, lows, highs, strict=True):

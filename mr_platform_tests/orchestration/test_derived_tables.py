@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 import pytest
 
+from mr_platform.config.settings import ChunkDates
 from mr_platform.errors import MissingInputError
 from mr_platform.features.compute import FEATURE_FUNCTIONS
 from mr_platform.features.table_schemas import MINUTE_PANEL, empty_table, table_schema
@@ -18,6 +19,8 @@ from mr_platform.orchestration.derived_tables import (
     DerivedTable,
     Reading,
     build_table,
+    chunk_sizes,
+    chunks_of,
     derived_table,
     derived_tables,
 )
@@ -268,6 +271,21 @@ def test_a_chunk_is_no_larger_than_its_largest_input_allows(
         build_table(table, list(reversed(KEYS)), at_once, CpuEngine())
     days = list(HOLIDAY_WEEK)
     assert seen == [[day] for day in days] + [days[:3], days[3:]]
+
+
+def test_a_run_may_choose_its_sizes(at_once: Frames) -> None:
+    sizes = chunk_sizes(ChunkDates(panel=3, features=2))
+    days = list(HOLIDAY_WEEK)
+
+    def dates(name: str) -> list[list[dt.date]]:
+        chunks = chunks_of(TABLES[name], list(reversed(KEYS)), sizes)
+        assert sorted(key for chunk in chunks for key in chunk) == sorted(KEYS)
+        return [sorted({key.date for key in chunk}) for chunk in chunks]
+
+    assert dates(MINUTE_PANEL) == dates("hist_c3_close") == [days[:3], days[3:]]
+    assert dates("c6_features") == dates("hist_daily") == [days[:2], days[2:]]
+    made = build_table(TABLES["hist_daily"], KEYS, at_once, CpuEngine(), sizes).lazy()
+    assert_same(own({"hist_daily": made}, "hist_daily", *KEYS), own(at_once, "hist_daily", *KEYS))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mr_platform.config.settings import Settings, load_settings
 from mr_platform.errors import PlatformError
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.landing import LandingCatalogue, LandingZone
@@ -48,3 +49,16 @@ def test_an_unknown_profile_is_told_when_the_settings_are_asked_for(tmp_path: Pa
     resource = SettingsResource(home=str(tmp_path), profile="nowhere")
     with pytest.raises(PlatformError, match="nowhere"):
         resource.load()
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu", "auto"])
+def test_the_frame_engine_is_the_one_that_the_settings_name(tmp_path: Path, name: str) -> None:
+    class Chosen(SettingsResource):
+        def load(self) -> Settings:
+            found = load_settings(self.home, environment={})
+            features = found.features.model_copy(update={"engine": name})
+            return found.model_copy(update={"features": features})
+
+    with dg.build_resources(build_resources(Chosen(home=str(tmp_path)))) as doors:
+        # opened without a device: only the work asks for one
+        assert doors.frame_engine.name == name

@@ -13,6 +13,7 @@ import polars as pl
 
 from mr_platform.gateways.frame_engine import FrameEngine
 from mr_platform.orchestration.columns import column_schema
+from mr_platform.orchestration.day_pictures import PICTURE, picture_metadata
 from mr_platform.orchestration.derived_tables import (
     DerivedTable,
     Reading,
@@ -36,6 +37,12 @@ from mr_platform.orchestration.resources import SETTINGS, SettingsResource
 from mr_platform.orchestration.table_facts import partition_facts
 
 OWNERS = ["team:market-data"]
+
+LAST_TABLE = derived_tables()[-1].name
+"""The table with which a day is complete, and whose materialisation shows the day's picture."""
+
+PICTURES_A_RUN = 4
+"""Partitions of a run, the latest, whose materialisations show a picture: each takes a second."""
 
 
 def partition_mapping(reading: Reading) -> dg.PartitionMapping:
@@ -74,12 +81,13 @@ def _asset(table: DerivedTable) -> dg.AssetsDefinition:
         owners=OWNERS,
         tags={"layer": table.group},
         kinds={"polars", "deltalake"},
-        required_resource_keys={"frame_engine", SETTINGS},
+        required_resource_keys={"frame_engine", "lakehouse", SETTINGS},
     )
     def materialize(context: dg.AssetExecutionContext, **frames: pl.LazyFrame) -> pl.DataFrame:
         keys = parse_keys(context.partition_keys)
-        settings: SettingsResource = getattr(context.resources, SETTINGS)
-        sizes = chunk_sizes(settings.load().features.chunk_dates)
+        resource: SettingsResource = getattr(context.resources, SETTINGS)
+        settings = resource.load().features
+        sizes = chunk_sizes(settings.chunk_dates)
         chunks = chunks_of(table, keys, sizes)
         chosen: FrameEngine = context.resources.frame_engine
         # before the work: an input that arrives meanwhile must leave this partition stale
@@ -89,10 +97,17 @@ def _asset(table: DerivedTable) -> dg.AssetsDefinition:
             engine = chosen.suited_to(max(len(chunk) for chunk in chunks))
             rows = build_table(table, keys, frames, engine, sizes)
         seconds = (time.perf_counter() - started) / len(keys)
+        shown = keys[-PICTURES_A_RUN:] if settings.pictures and table.name == LAST_TABLE else ()
         for key, facts in partition_facts(rows, keys).items():
+            picture = (
+                {PICTURE: picture_metadata(context.resources.lakehouse, key, {table.name: rows})}
+                if key in shown
+                else {}
+            )
             context.add_asset_metadata(
                 {
                     **facts,
+                    **picture,
                     INPUT_FINGERPRINT: fingerprints[key],
                     **engine.describe(),
                     "chunks": len(chunks),

@@ -85,7 +85,8 @@ def test_a_range_run_stores_and_records_every_partition(name: str, made: Derived
         told: dict[str, Any] = {label: value.value for label, value in event.metadata.items()}
         assert told["dagster/partition_row_count"] == made.rows(name, key).height > 0
         assert told[INPUT_FINGERPRINT] == fingerprints[key]
-        assert told["engine"] == "cpu"
+        assert (told["engine"], told["device"][:4]) == ("cpu", "CPU,")
+        assert told["chunks"] == (len(DAYS) if table.required == "option_chain" else 1)
         assert told["seconds"] >= 0
         assert 0 <= told["null_share"] <= 1
         assert (event.tags or {})[CODE_VERSION_TAG] == table.code_version
@@ -290,11 +291,11 @@ def test_a_run_is_handed_the_rows_of_the_previous_trading_days_and_no_others(
     seen: dict[str, set[tuple[str, dt.date]]] = {}
 
     def noted(
-        table: DerivedTable, keys: Any, frames: Mapping[str, pl.LazyFrame], engine: Any
+        table: DerivedTable, keys: Any, frames: Mapping[str, pl.LazyFrame], *others: Any
     ) -> pl.DataFrame:
         for name, frame in frames.items():
             seen[name] = set(frame.select("symbol", "date").unique().collect().rows())
-        return build_table(table, keys, frames, engine)
+        return build_table(table, keys, frames, *others)
 
     monkeypatch.setattr(module, "build_table", noted)
     last = NIFTY[-2]

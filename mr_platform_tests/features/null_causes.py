@@ -1,0 +1,140 @@
+"""Why a column holds nothing all day: what the chain lacks, tried on a day that lacks nothing.
+
+Here: a complete simulated day with what a real day has and lacks laid over it like a mask, one
+kind of lack at a time or all together. A column without a value on the masked day is explained by
+the mask; one lack that suffices alone is its cause.
+Not here: the real files and the tables printed (``test_real_null_shares.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from mr_platform.registry.model import COMPONENTS
+from mr_platform_tests.features.changed_chains import FUTURES, LEGS, MINUTE, moved
+from mr_platform_tests.features.whole_graph import Tables, features_of
+
+LEG_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "prices": ("close",),
+    "highs and lows": ("high", "low"),
+    "opens": ("open",),
+    "volume": ("volume",),
+    "open interest": ("oi",),
+    "volatility": ("iv", "delta", "gamma", "theta", "vega"),
+}
+"""Fields of both legs that a chain may lack, by what it then has none of."""
+
+EXPIRIES, CADENCE, STRIKES, FUTURE = "expiries", "minutes", "strikes", "futures"
+SPOT_FIELD = "spot"
+HISTORY, PARTNER = "history", "partner"
+CHAIN_LACKS: tuple[str, ...] = (EXPIRIES, CADENCE, STRIKES, FUTURE, SPOT_FIELD, *LEG_FIELDS)
+LACKS: tuple[str, ...] = (HISTORY, PARTNER, *CHAIN_LACKS)
+"""Everything that a day may lack."""
+
+TOGETHER = "several together"
+CELL = ["_rank", "_minute", "call_strike_type"]
+
+
+def _placed(chain: pl.DataFrame) -> pl.DataFrame:
+    """The chain with the rank of its expiry and its minute."""
+    return chain.with_columns(
+        _rank=pl.col("expiry_date").rank("dense").over("symbol").cast(pl.Int32),
+        _minute=MINUTE.cast(pl.Int32),
+    )
+
+
+def masked(complete: pl.DataFrame, real: pl.DataFrame, lacks: frozenset[str]) -> pl.DataFrame:
+    """A complete day that lacks what a real day lacks.
+
+    Args:
+        complete: Chain of one (symbol, date) with every field at every minute.
+        real: Chain of the real day.
+        lacks: Which of ``CHAIN_LACKS`` to take over.
+
+    Returns:
+        The complete day's numbers on the real day's date; where ``EXPIRIES`` is taken over, as
+        many expiries as the real day has, as far away.
+    """
+    day = _placed(moved(complete, real["date"][0]))
+    model = _placed(real)
+    if EXPIRIES in lacks:
+        day = _with_expiries(day, model)
+    if CADENCE in lacks:
+        quoted = model.select("_rank", "_minute").unique()
+        # an expiry that only the complete day has is quoted whenever any is
+        if EXPIRIES not in lacks:
+            day = day.join(quoted.select("_minute").unique(), on="_minute", how="semi")
+        else:
+            day = day.join(quoted, on=["_rank", "_minute"], how="semi")
+    day = _with_fields(day, model, lacks)
+    return day.select(complete.columns)
+
+
+def _with_expiries(day: pl.DataFrame, model: pl.DataFrame) -> pl.DataFrame:
+    becomes = model.select("_rank", pl.col("expiry_date", "dte")).unique()
+    return day.drop("expiry_date", "dte").join(becomes, on="_rank", how="inner")
+
+
+def _with_fields(day: pl.DataFrame, model: pl.DataFrame, lacks: frozenset[str]) -> pl.DataFrame:
+    """Rows and values of the complete day that the real one has too, in minutes it knows.
+
+    A minute that the real day does not quote is judged like the last one that it does: cadence is
+    a lack of its own.
+    """
+    shown = [
+        pl.col(f"{leg}_{names[-1]}").is_not_null().any().alias(f"_{leg}_{what}")
+        for what, names in LEG_FIELDS.items()
+        for leg in LEGS
+    ]
+    quoted = model.group_by(CELL).agg(shown).with_columns(_row=pl.lit(True))
+    shared = (
+        model.group_by("_minute")
+        .agg(
+            pl.col("future_close").is_not_null().any().alias("_future"),
+            pl.col("spot").is_not_null().any().alias("_spot"),
+        )
+        .with_columns(_known="_minute")
+        .sort("_minute")
+    )
+    frame = (
+        day.sort("_minute", maintain_order=True)
+        .join_asof(shared, on="_minute", strategy="backward")
+        .with_columns(_own="_minute")
+        .with_columns(_minute=pl.coalesce("_known", pl.lit(shared["_minute"].min())))
+        .with_columns(_rank=pl.min_horizontal("_rank", pl.lit(model["_rank"].max())))
+        .join(quoted, on=CELL, how="left", maintain_order="left")
+        .with_columns(pl.col("_future", "_spot").fill_null(False))
+    )
+    if STRIKES in lacks:
+        frame = frame.filter(pl.col("_row").fill_null(False))
+    nulls: dict[str, str] = {}
+    for what, names in LEG_FIELDS.items():
+        if what in lacks:
+            nulls |= {f"{leg}_{name}": f"_{leg}_{what}" for leg in LEGS for name in names}
+    if FUTURE in lacks:
+        nulls |= dict.fromkeys(FUTURES, "_future")
+    if SPOT_FIELD in lacks:
+        nulls[SPOT_FIELD] = "_spot"
+    return frame.with_columns(
+        # a strike that the real day does not list says nothing about its fields
+        pl.when(pl.col(flag).fill_null(True)).then(pl.col(name)).alias(name)
+        for name, flag in nulls.items()
+    )
+
+
+def empty_columns(tables: Tables, own: pl.Expr) -> set[str]:
+    """Features without a value in the rows chosen."""
+    found: set[str] = set()
+    for component in COMPONENTS:
+        names = [column.name for column in features_of(component)]
+        counts = tables[f"{component}_features"].filter(own).select(pl.col(names).count()).row(0)
+        found |= {name for name, count in zip(names, counts, strict=True) if not count}
+    return found
+
+
+def causes(column: str, alone: Mapping[str, set[str]], together: set[str]) -> list[str]:
+    """What explains an empty column: lacks that suffice alone, else all together, else nothing."""
+    found = [lack for lack, empty in alone.items() if column in empty]
+    return found or ([TOGETHER] if column in together else [])

@@ -1,0 +1,280 @@
+"""What is null on real days, and why.
+
+Every column that holds nothing all day must be explained by what the file lacks: the same lacks
+laid over a complete simulated day with history leave it empty too (``null_causes.py``). Null
+shares are printed by family (run with ``-s``). By default three files are taken, with their
+nearest expiries, and few lacks are tried alone; ``make test-full`` takes every file and every lack.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mr_platform.registry.loader import load_registry
+from mr_platform.registry.model import COMPONENTS, FeatureColumn
+from mr_platform.trading_calendar import PartitionKey
+from mr_platform_tests.features.chain_days import real_chain
+from mr_platform_tests.features.changed_chains import MINUTE, moved
+from mr_platform_tests.features.null_causes import (
+    CADENCE,
+    CHAIN_LACKS,
+    FUTURE,
+    HISTORY,
+    PARTNER,
+    causes,
+    empty_columns,
+    masked,
+)
+from mr_platform_tests.features.whole_graph import (
+    Tables,
+    built,
+    faults,
+    first_expiries,
+    history_for,
+    null_share,
+    simulated,
+)
+
+pytestmark = pytest.mark.real_data
+
+SIMULATED = dt.date(2025, 9, 5)
+SAMPLED: tuple[PartitionKey, ...] = (
+    PartitionKey(dt.date(2019, 5, 24), "NIFTY"),
+    PartitionKey(dt.date(2026, 2, 3), "NIFTY"),
+    PartitionKey(dt.date(2026, 8, 3), "NIFTY"),
+)
+FILES = 48
+PARTNERS = {"NIFTY": "BANKNIFTY", "BANKNIFTY": "NIFTY"}
+MOST_EXPIRIES, SAMPLED_EXPIRIES = 4, 2
+# the slope of the term structure needs three
+COMPLETE_EXPIRIES = {"NIFTY": 3, "BANKNIFTY": 1}
+# what c6 and c8 read of earlier components' history, those declare
+OF_COMPONENTS = ("c6", "c8")
+SAMPLED_LACKS = (CADENCE, FUTURE)
+
+GROUPS: dict[str, tuple[dt.date, dt.date]] = {
+    "2019": (dt.date(2019, 1, 1), dt.date(2019, 12, 31)),
+    "2025-08": (dt.date(2025, 8, 1), dt.date(2025, 8, 31)),
+    "2026-02": (dt.date(2026, 2, 1), dt.date(2026, 2, 28)),
+    "2026-08a": (dt.date(2026, 8, 1), dt.date(2026, 8, 10)),
+    "2026-08b": (dt.date(2026, 8, 11), dt.date(2026, 8, 31)),
+}
+"""Files by the time that they were collected, hence by what they hold."""
+
+
+FOUND_OR_NULL = "null if none"
+"""Null policy of a column that names something the day need not have."""
+
+Causes = dict[str, set[str]]
+"""Columns that a lack alone leaves empty, by lack."""
+
+
+@dataclass
+class Files:
+    """Real files and the tables made of them.
+
+    Attributes:
+        keys: Their partitions.
+        chain: Their chains.
+        tables: Their tables, without history.
+        complete: Chain of the complete simulated day by symbol.
+        bare: Columns that are empty on NIFTY's complete day without history.
+        lacks: What is tried alone.
+    """
+
+    keys: tuple[PartitionKey, ...]
+    chain: pl.DataFrame
+    tables: Tables
+    complete: dict[str, pl.DataFrame]
+    bare: set[str]
+    lacks: tuple[str, ...]
+
+
+def own(key: PartitionKey) -> pl.Expr:
+    return (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
+
+
+def group_of(key: PartitionKey) -> str:
+    return next(name for name, (a, b) in GROUPS.items() if a <= key.date <= b)
+
+
+def found_files(data: Path) -> list[PartitionKey]:
+    stems = [path.stem for path in (data / "options" / "chain").glob("symbol=*/*.parquet")]
+    return sorted(
+        PartitionKey(dt.date.fromisoformat(day), symbol)
+        for symbol, day in (stem.split("_") for stem in stems)
+    )
+
+
+def files(sampled: bool, data: Path) -> Files:
+    keys = SAMPLED if sampled else tuple(found_files(data))
+    count = SAMPLED_EXPIRIES if sampled else MOST_EXPIRIES
+    chain = pl.concat(
+        [first_expiries(real_chain(key.symbol, key.date, data), count) for key in keys]
+    )
+    expiries = COMPLETE_EXPIRIES if sampled else dict.fromkeys(PARTNERS, count)
+    complete = {symbol: simulated(symbol, SIMULATED, n) for symbol, n in expiries.items()}
+    bare = empty_of_nifty(built(pl.concat(list(complete.values()))))
+    lacks = SAMPLED_LACKS if sampled else CHAIN_LACKS
+    return Files(keys, chain, built(chain), complete, bare, lacks)
+
+
+SIZES = [
+    pytest.param(True, id="sampled"),
+    pytest.param(False, id="whole", marks=[pytest.mark.slow, pytest.mark.timeout(2400)]),
+]
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def real(request, real_data) -> Files:
+    return files(request.param, real_data)
+
+
+def all_together(real: Files) -> dict[PartitionKey, set[str]]:
+    """Columns empty on the complete day under everything that each file lacks, without history."""
+    lacks = frozenset(CHAIN_LACKS)
+    parts = [
+        masked(real.complete[key.symbol], real.chain.filter(own(key)), lacks) for key in real.keys
+    ]
+    tables = built(pl.concat(parts))
+    return {key: empty_columns(tables, own(key)) for key in real.keys}
+
+
+def one_at_a_time(real: Files, keys: Sequence[PartitionKey]) -> dict[PartitionKey, Causes]:
+    """For some files, columns that one lack alone leaves empty, by lack.
+
+    History is missing in all of them: what its lack leaves empty is counted there and nowhere
+    else. The other symbol's complete day stands beside each.
+    """
+    bare = real.bare
+    found: dict[PartitionKey, Causes] = {key: {HISTORY: bare} for key in keys}
+    alone = empty_of_nifty(built(real.complete["NIFTY"])) - bare
+    for key in keys:
+        if PartitionKey(key.date, PARTNERS[key.symbol]) not in real.keys:
+            found[key][PARTNER] = alone
+    for lack in real.lacks:
+        parts = []
+        for key in keys:
+            parts += [
+                masked(real.complete[key.symbol], real.chain.filter(own(key)), frozenset({lack})),
+                moved(real.complete[PARTNERS[key.symbol]], key.date),
+            ]
+        tables = built(pl.concat(parts))
+        for key in keys:
+            found[key][lack] = empty_columns(tables, own(key)) - bare
+    return found
+
+
+def empty_of_nifty(tables: Tables) -> set[str]:
+    """Columns of NIFTY's simulated day that are empty."""
+    return empty_columns(tables, own(PartitionKey(SIMULATED, "NIFTY")))
+
+
+def representatives(keys: Sequence[PartitionKey]) -> dict[str, PartitionKey]:
+    """The first file of each group."""
+    return {group_of(key): key for key in reversed(keys)}
+
+
+def test_the_complete_day_lacks_nothing(real):
+    chain = pl.concat(list(real.complete.values()))
+    tables = built(chain, history_for(chain, seed=6))
+    assert empty_of_nifty(tables) == set()
+
+
+def test_what_history_alone_leaves_empty_declares_a_look_back(real):
+    features = {column.name: column for column in load_registry().features}
+    undeclared = [
+        name
+        for name in sorted(real.bare)
+        if name[:2] not in OF_COMPONENTS and not reads_history(name, features, set())
+    ]
+    print(f"\n{len(real.bare)} columns are empty without history")
+    assert undeclared == []
+
+
+def reads_history(name: str, features: Mapping[str, FeatureColumn], seen: set[str]) -> bool:
+    """Whether a column reads history by way of the columns that it names."""
+    seen.add(name)
+    column = features[name]
+    return bool(column.lookback.history) or any(
+        reads_history(other, features, seen)
+        for other in column.reads
+        if other in features and other not in seen
+    )
+
+
+def test_every_empty_column_of_a_real_day_has_a_cause(real):
+    first = representatives(real.keys)
+    alone = one_at_a_time(real, list(first.values()))
+    together = all_together(real)
+    policies = {column.name: column.null_policy for column in load_registry().features}
+    unexplained: list[str] = []
+    print()
+    for group, sample in first.items():
+        members = [key for key in real.keys if group_of(key) == group]
+        counted: Counter[str] = Counter()
+        for key in members:
+            for name in sorted(empty_columns(real.tables, own(key))):
+                found = causes(name, alone[sample], together[key])
+                if not found and policies[name].startswith(FOUND_OR_NULL):
+                    found = ["nothing found"]
+                counted[" + ".join(found)] += 1
+                if not found:
+                    unexplained.append(f"{key} {name}")
+        print_group(real, group, members, counted)
+    print_families(real, first)
+    assert not unexplained, f"{len(unexplained)} unexplained:\n" + "\n".join(unexplained[:60])
+
+
+def print_group(
+    real: Files, group: str, members: Sequence[PartitionKey], counted: Counter[str]
+) -> None:
+    """Null share by component and causes of empty columns, a file on average."""
+    rows = pl.any_horizontal([own(key) for key in members])
+    shares = [
+        f"{c} {null_share(c, real.tables[f'{c}_features'].filter(rows)):.2f}" for c in COMPONENTS
+    ]
+    minutes = real.chain.filter(rows).select("symbol", "date", MINUTE.alias("j")).n_unique()
+    print(f"{group}: {len(members)} files, {minutes / len(members):.0f} minutes,", *shares)
+    named = [
+        f"{cause or 'NONE'} {count / len(members):.0f}" for cause, count in counted.most_common(9)
+    ]
+    print(f"  empty columns a file, by cause: {', '.join(named)}")
+
+
+def print_families(real: Files, groups: Mapping[str, PartitionKey]) -> None:
+    """Null share in percent of each family, one column a group."""
+    print(f"{'null percent by family':42}", *[f"{group:>9}" for group in groups])
+    for component in COMPONENTS:
+        table = real.tables[f"{component}_features"]
+        for family in load_registry().components[component].families:
+            names = [column.name for column in family.columns]
+            shares = []
+            for group in groups:
+                rows = table.filter(
+                    pl.any_horizontal([own(key) for key in real.keys if group_of(key) == group])
+                )
+                nulls = sum(rows.select(pl.col(names).null_count()).row(0))
+                shares.append(f"{100 * nulls / (rows.height * len(names)):9.0f}")
+            print(f"{component + ' ' + family.name:42}", *shares)
+
+
+def test_all_files_are_looked_at(real_data):
+    assert len(found_files(real_data)) >= FILES
+    assert {group_of(key) for key in found_files(real_data)} == set(GROUPS)
+
+
+def test_real_values_are_finite_and_in_range(real):
+    wrong = [
+        fault
+        for component in COMPONENTS
+        for fault in faults(component, real.tables[f"{component}_features"])
+    ]
+    assert not wrong, "\n".join(wrong)
