@@ -131,8 +131,8 @@ def _sampled(minutes: pl.DataFrame) -> pl.LazyFrame:
 
 @cache
 def _plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
-    """One plan for all timeframes: no window is longer than the shortest series of samples."""
-    p = ColumnPlan(group=_SAMPLED, index=_PLACE, length=_STREAM_MINUTES // max(TIMEFRAMES))
+    """One plan for all timeframes; the longest series of samples bounds its windows."""
+    p = ColumnPlan(group=_SAMPLED, index=_PLACE, length=_STREAM_MINUTES // min(TIMEFRAMES))
     outputs = {}
     moves = {series: p.let(change(p, series, 1)) for series in SERIES}
     for series, move in moves.items():

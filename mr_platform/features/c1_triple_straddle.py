@@ -17,7 +17,7 @@ import polars as pl
 from mr_platform.features.c1_momentum import momentum_features
 from mr_platform.features.c1_path import path_features
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.history import OPEN_LIMIT, wide
+from mr_platform.features.history import wide
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.features.kernels.dependence import pearson
 from mr_platform.features.kernels.levels import Pivots, pivots, range_position, range_width
@@ -25,6 +25,7 @@ from mr_platform.features.kernels.moving_averages import ema_span
 from mr_platform.features.kernels.probability import normal_cdf
 from mr_platform.features.kernels.ranks import trailing_percentile
 from mr_platform.features.kernels.windows import (
+    OPEN_LIMIT,
     TINY,
     first_valid,
     log,

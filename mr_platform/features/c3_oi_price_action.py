@@ -18,12 +18,13 @@ from functools import lru_cache
 import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
-from mr_platform.features.history import OPEN_LIMIT, wide
+from mr_platform.features.history import wide
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.features.kernels.across import sum_across
 from mr_platform.features.kernels.dependence import pearson
 from mr_platform.features.kernels.ranks import percentile
 from mr_platform.features.kernels.windows import (
+    OPEN_LIMIT,
     TINY,
     change,
     first_valid,

@@ -14,7 +14,7 @@ import polars as pl
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import MAX_DEPTH, past
-from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.inputs import FeatureInputs, written_out
 from mr_platform.features.iv_history import bucket_key, zone_key
 from mr_platform.features.kernels.ranks import past_extremes, past_percentiles, place_between
 from mr_platform.features.kernels.windows import change, run_length
@@ -82,7 +82,8 @@ def day_ranks(inputs: FeatureInputs, premium: pl.Series) -> pl.DataFrame:
             on="row", how="left", maintain_order="left",
         )  # fmt: skip
     plan, outputs = _plan()
-    return engine.collect(plan.run(frame, outputs))
+    beside = written_out(engine.collect(frame))
+    return engine.collect(plan.run(beside.lazy(), outputs))
 
 
 # -- keys -----------------------------------------------------------------------------------------

@@ -20,13 +20,14 @@ import polars as pl
 from mr_platform.features.c5_day_context import day_context, lines
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.history import OPEN_LIMIT, wide
+from mr_platform.features.history import wide
 from mr_platform.features.inputs import FeatureInputs, spread, underlying
 from mr_platform.features.kernels import windows
 from mr_platform.features.kernels.dependence import slope
 from mr_platform.features.kernels.durations import minutes_unchanged
 from mr_platform.features.kernels.levels import range_position, range_side, range_width
 from mr_platform.features.kernels.ranks import percentile
+from mr_platform.features.kernels.windows import OPEN_LIMIT
 from mr_platform.features.level_history import SPOT
 from mr_platform.features.streams import (
     ATR_SPANS,

@@ -24,6 +24,10 @@ INDEX = "j"
 """Place of the row in its group: 0, 1, 2, ... without gaps."""
 
 
+MAX_REMEMBERED = 8
+"""Sets of outputs whose stages a plan remembers, the oldest forgotten first."""
+
+
 @dataclass(frozen=True)
 class _Run:
     """What a plan selects stage by stage, with the outputs it was asked for."""
@@ -140,6 +144,8 @@ class ColumnPlan:
         asked = (id(outputs), len(self._names), keep)
         known = self._runs.get(asked)
         if known is None or known.outputs is not outputs:
+            if len(self._runs) >= MAX_REMEMBERED:
+                self._runs.pop(next(iter(self._runs)))
             known = self._runs[asked] = _Run(outputs, self._worked_out(outputs, keep))
         return known.selections
 

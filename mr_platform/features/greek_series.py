@@ -99,7 +99,6 @@ def greek_series(grid: ChainGrid, base: pl.DataFrame) -> pl.DataFrame:
 
 
 _BACKS = range(MAX_BRIDGE + 1)
-_CLOSENESS = ("below", "above")
 
 
 class _Totals:
@@ -275,13 +274,13 @@ def _add_pin(totals: _Totals, near: pl.Expr) -> None:
 
 def _chain_sums(grid: ChainGrid, minutes: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Exposures of the minutes with enough strikes, and where the dealers' gamma turns."""
-    totals, flips = _chain_totals()
+    totals, flips, outputs = _chain_totals()
     rows = (
         grid.rows.lazy()
         .select(CELL, "strike", *_LEGS)
         .join(minutes, on=CELL, how="left", maintain_order="left")
     )
-    ready = grid.engine.collect(totals.plan.run(rows, {**totals.columns, **flips}, keep=[CELL]))
+    ready = grid.engine.collect(totals.plan.run(rows, outputs, keep=[CELL]))
     sums = grid.engine.collect(
         per_cell(ready.lazy(), totals.aggregates, in_order=True).filter(
             pl.col("_strikes") >= CHAIN_NEEDED
@@ -293,8 +292,8 @@ def _chain_sums(grid: ChainGrid, minutes: pl.LazyFrame) -> tuple[pl.DataFrame, p
 
 
 @cache
-def _chain_totals() -> tuple[_Totals, dict[str, pl.Expr]]:
-    """Sums over the chain, and the columns that ``gamma_flip`` reads."""
+def _chain_totals() -> tuple[_Totals, dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Sums over the chain, the columns that ``gamma_flip`` reads, and the columns of both."""
     totals = _Totals()
     p = totals.plan
     flips: dict[str, pl.Expr] = {}
@@ -321,7 +320,7 @@ def _chain_totals() -> tuple[_Totals, dict[str, pl.Expr]]:
     highest, lowest = p.over(net.max()), p.over(net.min())
     totals.closest("_peak_pos", (net == highest) & (net > 0))
     totals.closest("_peak_neg", (net == lowest) & (net < 0))
-    return totals, flips
+    return totals, flips, {**totals.columns, **flips}
 
 
 # -- together -------------------------------------------------------------------------------------

@@ -40,9 +40,6 @@ DAILY_PRICES: tuple[str, ...] = ("spot", "strd", "comb", "ce", "pe")
 CLOSING_MINUTES = 30
 """The last half hour, whose share of volume and return the next day reads."""
 
-OPEN_LIMIT = 15
-"""Bar labelled 09:30: the latest at which a first value counts as the open."""
-
 
 def previous_days(dates: Iterable[dt.date], depth: int = MAX_DEPTH) -> pl.DataFrame:
     """Previous trading days of each date by the calendar.
@@ -205,7 +202,7 @@ def daily_history(panel: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
     closing = pl.col(INDEX) >= SESSION_MINUTES - CLOSING_MINUTES
     traded = pl.col("atm_ce_volume") + pl.col("atm_pe_volume")
     future = (pl.col("fut_high") + pl.col("fut_low") + pl.col("fut")) / 3.0
-    opens = {f"{name}_open": windows.open_value(p, name, last=OPEN_LIMIT) for name in DAILY_PRICES}
+    opens = {f"{name}_open": windows.open_value(p, name) for name in DAILY_PRICES}
     closes = {
         f"{name}_close": windows.forward_filled(p, name)
         for name in (*DAILY_PRICES, "itm1", "otm1", "iv", "basis")
@@ -230,7 +227,8 @@ def daily_history(panel: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
         *[pl.col(name).max().alias(f"{name}_high") for name in DAILY_PRICES],
         *[pl.col(name).min().alias(f"{name}_low") for name in DAILY_PRICES],
         pl.col(*closes).last(),
-        pl.col("chain_volume", "closing_volume").sum(),
+        pl.col("chain_volume").sum(),
+        _sum_or_null("closing_volume").alias("closing_volume"),
         _sum_or_null("r_strd").alias("strd_day_return"),
         _sum_or_null("closing_return").alias("close30_strd_return"),
         *[pl.col(f"{name}_{what}").sum() for name in ("fut", "strd") for what in _TRADE],

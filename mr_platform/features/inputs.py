@@ -76,24 +76,11 @@ def spread(day_frame: pl.LazyFrame, panel: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def on_grid(
-    panel: pl.DataFrame, table: pl.LazyFrame | None, columns: Sequence[str]
-) -> pl.LazyFrame:
-    """Columns of a component's table on the panel's rows, null where it has no row.
+def written_out(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with every column written out row by row.
 
-    Args:
-        panel: The panel whose rows are wanted.
-        table: Rows keyed by symbol, ts_minute and dte; None counts as empty.
-        columns: Columns of the table.
+    A column joined from a frame of one row stays one repeated value, and Polars divides by such a
+    value with its reciprocal: a day alone would differ from the same day in a batch in the last
+    bit.
     """
-    if table is None:
-        nothing = [pl.lit(None, pl.Float64).alias(name) for name in columns]
-        return panel.lazy().select(ROW_KEYS).with_columns(nothing).drop(ROW_KEYS)
-    return (
-        panel.lazy()
-        .select(ROW_KEYS)
-        .join(
-            table.select(*ROW_KEYS, *columns), on=list(ROW_KEYS), how="left", maintain_order="left"
-        )
-        .drop(ROW_KEYS)
-    )
+    return pl.DataFrame(frame.get_columns())

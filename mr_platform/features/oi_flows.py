@@ -271,7 +271,7 @@ def _leg_levels() -> dict[str, pl.Expr]:
         out[f"o3_otm_share_{leg}"] = _part(f"{leg}_otm", ratio(pl.col(f"{leg}_otm"), oi))
         for window in VOLUME_PERIODS:
             name = f"{leg}_volume_{window}"
-            out[f"o3_volume_{leg}_{window}"] = _enough(name, pl.col(name))
+            out[f"o3_volume_{leg}_{window}"] = _enough(name, pl.col(name)).cast(pl.Int64)
         for window in CHANGE_WINDOWS:
             name = f"{leg}_change_{window}"
             out[f"o3_change_{leg}_{window}"] = _enough(name, pl.col(name))

@@ -54,8 +54,8 @@ def oi_close_history(chain: pl.LazyFrame | pl.DataFrame, engine: FrameEngine) ->
     for value in CLOSE_VALUES:
         leg = (
             rows.filter(pl.col(value).is_not_null())
-            .sort("ts_minute", maintain_order=True)
-            .group_by(CLOSE_KEYS)
+            .sort(*CLOSE_KEYS, "ts_minute")
+            .group_by(CLOSE_KEYS, maintain_order=True)
             .agg(pl.col(value).last())
         )
         last = leg if last is None else last.join(leg, on=CLOSE_KEYS, how="full", coalesce=True)

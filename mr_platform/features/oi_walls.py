@@ -14,11 +14,8 @@ import polars as pl
 
 from mr_platform.features.chain_grid import CELL, CHAIN_NEEDED, GROUP_KEYS, ChainGrid, per_cell
 from mr_platform.features.column_plan import GROUP, INDEX
-from mr_platform.features.kernels.windows import ratio
+from mr_platform.features.kernels.windows import OPEN_LIMIT, ratio
 from mr_platform.trading_calendar import SESSION_MINUTES
-
-LAST_OPEN = 15
-"""Index of the last bar (09:30) whose value may be the open value of a series."""
 
 WALL_WINDOW = 15
 """Minutes of the change of a wall's open interest."""
@@ -206,7 +203,7 @@ def _levels(totals: pl.DataFrame, placed: pl.LazyFrame) -> pl.LazyFrame:
 def _with_past_values(levels: pl.DataFrame, strikes: pl.DataFrame) -> pl.LazyFrame:
     """Add what the strikes that are walls now held before: at the open, and 15 minutes ago."""
     cells = levels.lazy()
-    open_rows = strikes.lazy().filter(pl.col(INDEX) <= LAST_OPEN)
+    open_rows = strikes.lazy().filter(pl.col(INDEX) <= OPEN_LIMIT)
     past_rows = (
         strikes.lazy()
         # a later cell would belong to the next group

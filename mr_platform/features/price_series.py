@@ -12,6 +12,7 @@ t-3 .. t-1, at both ends: no jump, and a gap of up to two minutes loses nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import polars as pl
 
@@ -24,7 +25,13 @@ from mr_platform.features.chain_grid import (
     per_cell,
 )
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.kernels.windows import MAX_BRIDGE, bridged, lag, open_value
+from mr_platform.features.kernels.windows import (
+    MAX_BRIDGE,
+    OPEN_LIMIT,
+    bridged,
+    lag,
+    open_value,
+)
 
 STEP_RANKS = 10
 """The strike step is measured on adjacent strikes up to this rank."""
@@ -214,6 +221,7 @@ def _underlying(grid: ChainGrid) -> pl.LazyFrame:
     return plan.run(dense, outputs, keep=[DAY, INDEX, *_UNDERLYING])
 
 
+@cache
 def _underlying_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan(group=DAY)
     outputs: dict[str, pl.Expr] = {"basis": pl.col("fut") - pl.col("spot")}
@@ -230,35 +238,39 @@ def _underlying_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
 
 def _held_values(grid: ChainGrid) -> pl.LazyFrame:
     """Values at t on the strikes selected 1, 2 and 3 minutes before; one row a cell."""
-    p = ColumnPlan(group=CONTRACT)
-    rank = pl.col("k")
-    ranks = sorted({rank for rank, _ in _HELD.values()})
-    flags = {
-        (held, back): p.let(lag(p, p.let(rank == held), back).fill_null(False))
-        for held in ranks
-        for back in range(1, MAX_BRIDGE + 1)
-    }
-    outputs: dict[str, pl.Expr] = {}
-    for (held, back), flag in flags.items():
-        outputs[_flag(held, back)] = flag
-    before = p.let(lag(p, pl.col("ce_close") + pl.col("pe_close"), 1))
-    outputs["_before"] = pl.when(rank == 0).then(before)
+    plan, outputs = _held_values_plan()
     legs = ["ce_close", "pe_close", "ce_iv", "pe_iv"]
-    lagged = p.run(grid.contracts.lazy(), outputs, keep=[CELL, "strike", "k", *legs])
+    lagged = plan.run(grid.contracts.lazy(), outputs, keep=[CELL, "strike", "k", *legs])
     picks = [pl.col("_before").max().round(PRICE_DECIMALS).alias("strd_lag")]
     picks += [
         pl.when(pl.col(_flag(held, back))).then(value).max().alias(f"_{name}_{back}")
         for name, (held, value) in _HELD.items()
         for back in range(1, MAX_BRIDGE + 1)
     ]
-    wanted = pl.any_horizontal([pl.col(_flag(*key)) for key in flags]) | (rank == 0)
-    return per_cell(lagged.filter(wanted), picks)
+    flags = [pl.col(name) for name in outputs if name != "_before"]
+    return per_cell(lagged.filter(pl.any_horizontal(flags) | (pl.col("k") == 0)), picks)
+
+
+@cache
+def _held_values_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """Which contracts were selected 1, 2 and 3 minutes before, and their price a minute before."""
+    p = ColumnPlan(group=CONTRACT)
+    rank = pl.col("k")
+    outputs = {
+        _flag(held, back): p.let(lag(p, p.let(rank == held), back).fill_null(False))
+        for held in sorted({held for held, _ in _HELD.values()})
+        for back in range(1, MAX_BRIDGE + 1)
+    }
+    before = p.let(lag(p, pl.col("ce_close") + pl.col("pe_close"), 1))
+    outputs["_before"] = pl.when(rank == 0).then(before)
+    return p, outputs
 
 
 def _flag(held: int, back: int) -> str:
     return f"_{'m' if held < 0 else 'p'}{abs(held)}_{back}"
 
 
+@cache
 def _held_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     """Held returns and differences from the values of ``_held_values``."""
     p = ColumnPlan()
@@ -299,20 +311,14 @@ def _chosen(minutes: pl.Expr, name: str) -> pl.Expr:
 
 def _opened(grid: ChainGrid, frame: pl.DataFrame) -> pl.LazyFrame:
     """Open interest, at the series' open bar, of the strike that is selected at t."""
-    p = ColumnPlan()
-    bars = {
-        f"_{name}_bar": open_value(
-            p, p.let(pl.when(pl.col(price).is_not_null()).then(pl.col(INDEX)))
-        )
-        for name, price in (("atm", "strd"), ("itm1", "itm1"), ("otm1", "otm1"))
-    }
-    open_bars = p.run(frame.lazy(), bars, keep=[GROUP, INDEX])
+    plan, bars = _open_bars_plan()
+    open_bars = plan.run(frame.lazy(), bars, keep=[GROUP, INDEX])
     last = open_bars.group_by(GROUP).agg(pl.col(*bars).max())
     selected = grid.contracts.lazy().filter(pl.col("k").abs() <= 1)
     total = pl.col("ce_oi") + pl.col("pe_oi")
     early = (
         grid.contracts.lazy()
-        .filter(pl.col(INDEX) <= 15)
+        .filter(pl.col(INDEX) <= OPEN_LIMIT)
         .select(CONTRACT, GROUP, INDEX, total.alias("_oi"))
         .join(last, on=GROUP, how="left")
         .group_by(CONTRACT)
@@ -333,3 +339,15 @@ def _opened(grid: ChainGrid, frame: pl.DataFrame) -> pl.LazyFrame:
             .alias(f"{name}_oi_open")
         )
     return per_cell(rows, picks)
+
+
+@cache
+def _open_bars_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """Minute of the open of each straddle."""
+    p = ColumnPlan()
+    return p, {
+        f"_{name}_bar": open_value(
+            p, p.let(pl.when(pl.col(price).is_not_null()).then(pl.col(INDEX)))
+        )
+        for name, price in (("atm", "strd"), ("itm1", "itm1"), ("otm1", "otm1"))
+    }

@@ -12,16 +12,17 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from mr_platform.registry.model import COMPONENTS
+from mr_platform.registry.model import COMPONENTS, FeatureColumn
 from mr_platform_tests.features.changed_chains import FUTURES, LEGS, MINUTE, moved
 from mr_platform_tests.features.whole_graph import Tables, features_of
 
+VOLUME, OPEN_INTEREST = "volume", "open interest"
 LEG_FIELDS: Mapping[str, tuple[str, ...]] = {
     "prices": ("close",),
     "highs and lows": ("high", "low"),
     "opens": ("open",),
-    "volume": ("volume",),
-    "open interest": ("oi",),
+    VOLUME: ("volume",),
+    OPEN_INTEREST: ("oi",),
     "volatility": ("iv", "delta", "gamma", "theta", "vega"),
 }
 """Fields of both legs that a chain may lack, by what it then has none of."""
@@ -30,10 +31,12 @@ EXPIRIES, CADENCE, STRIKES, FUTURE = "expiries", "minutes", "strikes", "futures"
 SPOT_FIELD = "spot"
 HISTORY, PARTNER = "history", "partner"
 CHAIN_LACKS: tuple[str, ...] = (EXPIRIES, CADENCE, STRIKES, FUTURE, SPOT_FIELD, *LEG_FIELDS)
-LACKS: tuple[str, ...] = (HISTORY, PARTNER, *CHAIN_LACKS)
-"""Everything that a day may lack."""
+"""What a chain may lack; besides, a day may lack history and the other symbol."""
 
-TOGETHER = "several together"
+TOGETHER, NOTHING_FOUND, THIN_INPUTS = "several together", "nothing to find", "thin inputs"
+FOUND_OR_NULL = ("null if none", "needs bracketing strikes")
+"""Null policies of columns that name something that a day need not have."""
+
 CELL = ["_rank", "_minute", "call_strike_type"]
 
 
@@ -134,7 +137,40 @@ def empty_columns(tables: Tables, own: pl.Expr) -> set[str]:
     return found
 
 
-def causes(column: str, alone: Mapping[str, set[str]], together: set[str]) -> list[str]:
-    """What explains an empty column: lacks that suffice alone, else all together, else nothing."""
-    found = [lack for lack, empty in alone.items() if column in empty]
-    return found or ([TOGETHER] if column in together else [])
+def causes(
+    column: FeatureColumn,
+    alone: Mapping[str, set[str]],
+    pairs: Mapping[str, set[str]],
+    together: set[str],
+    rows: pl.DataFrame,
+) -> list[str]:
+    """What explains an empty column of a real day; nothing is no explanation.
+
+    Lacks that suffice alone, else pairs of them, else all of them together. Past those a column
+    may need what a day has or has not: something to find, or inputs that the day gave too seldom.
+
+    Args:
+        column: The empty column.
+        alone: Columns that a lack alone leaves empty, by lack.
+        pairs: The same of two lacks.
+        together: Columns that all lacks leave empty.
+        rows: Every component's columns on the real day, with dte.
+    """
+    for tried in (alone, pairs):
+        if found := [lack for lack, empty in tried.items() if column.name in empty]:
+            return found
+    if column.name in together:
+        return [TOGETHER]
+    if column.null_policy.startswith(FOUND_OR_NULL):
+        return [NOTHING_FOUND]
+    return [THIN_INPUTS] if _reads_too_little(column, rows) else []
+
+
+def _reads_too_little(column: FeatureColumn, rows: pl.DataFrame) -> bool:
+    """Whether no expiry has as many values of all columns read as the column needs."""
+    reads = [name for name in column.reads if name in rows.columns]
+    if not reads:
+        return False
+    counts = rows.group_by("dte").agg(pl.col(reads).count()).drop("dte")
+    fewest = counts.select(pl.min_horizontal(reads)).to_series()
+    return bool((fewest < column.min_periods).all())

@@ -98,7 +98,7 @@ def made_inputs(
 ) -> FeatureInputs:
     """Inputs for a date (None: all dates) of a panel, its other dates being the history."""
     days = previous_days(panel["date"].unique().to_list()).lazy()
-    minutes = minute_history(panel.lazy())
+    minutes = minute_history(panel, CpuEngine()).lazy()
     tables = {
         "hist_minute": minutes,
         "hist_daily": daily_rows(panel).lazy(),

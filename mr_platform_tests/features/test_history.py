@@ -118,3 +118,14 @@ def test_daily_history_has_no_open_when_the_first_price_comes_after_0930():
     assert found["strd_open"] is None
     assert found["strd_low"] == 116.0
     assert found["strd_day_return"] is None
+
+
+def test_a_day_that_ends_early_has_no_last_half_hour():
+    rows = minutes(FRIDAY, NEAR, 100.0).with_columns(
+        pl.when(pl.col("j") < 300).then(pl.col(name)).alias(name)
+        for name in ("chain_volume", "r_strd", "strd")
+    )
+    found = history.daily_history(panel(rows), CpuEngine()).row(0, named=True)
+    assert found["close30_volume_share"] is None
+    assert found["close30_strd_return"] is None
+    assert found["strd_close"] == 399.0

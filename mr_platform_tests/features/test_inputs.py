@@ -6,7 +6,7 @@ import datetime as dt
 
 import polars as pl
 
-from mr_platform.features.inputs import FeatureInputs, on_grid, spread, underlying
+from mr_platform.features.inputs import FeatureInputs, spread, underlying, written_out
 from mr_platform.features.minute_panel import numbered
 
 DAYS = (dt.date(2025, 8, 28), dt.date(2025, 8, 29))
@@ -60,21 +60,12 @@ def table(made: pl.DataFrame) -> pl.LazyFrame:
     return keys.with_columns(score=odd["strd"] * 2, other=pl.lit(0.0)).reverse().lazy()
 
 
-def test_a_table_is_laid_on_the_panel_s_rows_with_nulls_between() -> None:
-    made = panel()
-    laid = on_grid(made, table(made), ["score"]).collect()
-    assert laid.columns == ["score"]
-    expected = [2 * strd if j % 2 else None for j, strd in made.select("j", "strd").iter_rows()]
-    assert laid["score"].to_list() == expected
-
-
-def test_a_table_that_is_absent_is_all_null() -> None:
-    made = panel()
-    laid = on_grid(made, None, ["score", "other"]).collect()
-    assert laid.columns == ["score", "other"]
-    assert laid.height == made.height
-    assert laid.null_count().row(0) == (made.height, made.height)
-    assert set(laid.dtypes) == {pl.Float64}
+def test_a_column_joined_from_one_row_divides_like_any_other() -> None:
+    rows = pl.DataFrame({"k": [0] * 2000, "x": [float(n) for n in range(2000)]})
+    beside = rows.lazy().join(pl.LazyFrame({"k": [0], "y": [49.0]}), on="k", how="left").collect()
+    plain = [n / 49.0 for n in range(2000)]
+    assert written_out(beside).select(pl.col("x") / pl.col("y"))["x"].to_list() == plain
+    assert written_out(beside).equals(beside)
 
 
 def test_inputs_without_more_are_worked_out_on_the_cpu_and_alone() -> None:

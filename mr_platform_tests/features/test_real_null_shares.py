@@ -27,7 +27,9 @@ from mr_platform_tests.features.null_causes import (
     CHAIN_LACKS,
     FUTURE,
     HISTORY,
+    OPEN_INTEREST,
     PARTNER,
+    VOLUME,
     causes,
     empty_columns,
     masked,
@@ -58,6 +60,7 @@ COMPLETE_EXPIRIES = {"NIFTY": 3, "BANKNIFTY": 1}
 # what c6 and c8 read of earlier components' history, those declare
 OF_COMPONENTS = ("c6", "c8")
 SAMPLED_LACKS = (CADENCE, FUTURE)
+PAIRS = ((VOLUME, OPEN_INTEREST), (CADENCE, FUTURE))
 
 GROUPS: dict[str, tuple[dt.date, dt.date]] = {
     "2019": (dt.date(2019, 1, 1), dt.date(2019, 12, 31)),
@@ -68,9 +71,6 @@ GROUPS: dict[str, tuple[dt.date, dt.date]] = {
 }
 """Files by the time that they were collected, hence by what they hold."""
 
-
-FOUND_OR_NULL = "null if none"
-"""Null policy of a column that names something the day need not have."""
 
 Causes = dict[str, set[str]]
 """Columns that a lack alone leaves empty, by lack."""
@@ -87,6 +87,7 @@ class Files:
         complete: Chain of the complete simulated day by symbol.
         bare: Columns that are empty on NIFTY's complete day without history.
         lacks: What is tried alone.
+        pairs: What is tried in pairs.
     """
 
     keys: tuple[PartitionKey, ...]
@@ -95,6 +96,7 @@ class Files:
     complete: dict[str, pl.DataFrame]
     bare: set[str]
     lacks: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
 
 
 def own(key: PartitionKey) -> pl.Expr:
@@ -122,8 +124,8 @@ def files(sampled: bool, data: Path) -> Files:
     expiries = COMPLETE_EXPIRIES if sampled else dict.fromkeys(PARTNERS, count)
     complete = {symbol: simulated(symbol, SIMULATED, n) for symbol, n in expiries.items()}
     bare = empty_of_nifty(built(pl.concat(list(complete.values()))))
-    lacks = SAMPLED_LACKS if sampled else CHAIN_LACKS
-    return Files(keys, chain, built(chain), complete, bare, lacks)
+    tried = (SAMPLED_LACKS, ()) if sampled else (CHAIN_LACKS, PAIRS)
+    return Files(keys, chain, built(chain), complete, bare, *tried)
 
 
 SIZES = [
@@ -160,16 +162,32 @@ def one_at_a_time(real: Files, keys: Sequence[PartitionKey]) -> dict[PartitionKe
         if PartitionKey(key.date, PARTNERS[key.symbol]) not in real.keys:
             found[key][PARTNER] = alone
     for lack in real.lacks:
-        parts = []
-        for key in keys:
-            parts += [
-                masked(real.complete[key.symbol], real.chain.filter(own(key)), frozenset({lack})),
-                moved(real.complete[PARTNERS[key.symbol]], key.date),
-            ]
-        tables = built(pl.concat(parts))
-        for key in keys:
-            found[key][lack] = empty_columns(tables, own(key)) - bare
+        for key, empty in under(real, keys, frozenset({lack})).items():
+            found[key][lack] = empty
     return found
+
+
+def two_at_a_time(real: Files, keys: Sequence[PartitionKey]) -> dict[PartitionKey, Causes]:
+    """The same of some pairs of lacks."""
+    found: dict[PartitionKey, Causes] = {key: {} for key in keys}
+    for pair in real.pairs:
+        for key, empty in under(real, keys, frozenset(pair)).items():
+            found[key][" with ".join(pair)] = empty
+    return found
+
+
+def under(
+    real: Files, keys: Sequence[PartitionKey], lacks: frozenset[str]
+) -> dict[PartitionKey, set[str]]:
+    """Columns that some lacks of some files leave empty, beyond those that need history."""
+    parts = []
+    for key in keys:
+        parts += [
+            masked(real.complete[key.symbol], real.chain.filter(own(key)), lacks),
+            moved(real.complete[PARTNERS[key.symbol]], key.date),
+        ]
+    tables = built(pl.concat(parts))
+    return {key: empty_columns(tables, own(key)) - real.bare for key in keys}
 
 
 def empty_of_nifty(tables: Tables) -> set[str]:
@@ -214,23 +232,33 @@ def test_every_empty_column_of_a_real_day_has_a_cause(real):
     first = representatives(real.keys)
     alone = one_at_a_time(real, list(first.values()))
     together = all_together(real)
-    policies = {column.name: column.null_policy for column in load_registry().features}
+    pairs = two_at_a_time(real, list(first.values()))
+    declared = {column.name: column for column in load_registry().features}
     unexplained: list[str] = []
     print()
     for group, sample in first.items():
         members = [key for key in real.keys if group_of(key) == group]
         counted: Counter[str] = Counter()
         for key in members:
+            rows = all_features(real.tables, key)
             for name in sorted(empty_columns(real.tables, own(key))):
-                found = causes(name, alone[sample], together[key])
-                if not found and policies[name].startswith(FOUND_OR_NULL):
-                    found = ["nothing found"]
+                found = causes(declared[name], alone[sample], pairs[sample], together[key], rows)
                 counted[" + ".join(found)] += 1
                 if not found:
                     unexplained.append(f"{key} {name}")
         print_group(real, group, members, counted)
     print_families(real, first)
     assert not unexplained, f"{len(unexplained)} unexplained:\n" + "\n".join(unexplained[:60])
+
+
+def all_features(tables: Tables, key: PartitionKey) -> pl.DataFrame:
+    """Columns of all components of a partition, side by side."""
+    keys = ["symbol", "ts_minute", "date", "dte", "zone_name", "feature_version"]
+    parts = [tables[f"{component}_features"].filter(own(key)) for component in COMPONENTS]
+    side_by_side = parts[0].select("dte")
+    for part in parts:
+        side_by_side = side_by_side.hstack(part.drop(keys))
+    return side_by_side
 
 
 def print_group(

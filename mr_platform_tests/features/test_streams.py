@@ -278,7 +278,7 @@ def test_nothing_reads_ahead_and_a_batch_is_its_days() -> None:
 
 def test_the_underlying_of_a_day_is_one_row_a_minute() -> None:
     inputs = made_inputs(PANEL)
-    history = minute_history(PANEL.lazy())
+    history = minute_history(PANEL, ENGINE).lazy()
     found = asset_streams(inputs.panel, history, inputs.days, "und", ["ema_20_und"], ENGINE)
     assert found.columns == ["u", "j", "ema_20_und"]
     assert found["j"].to_list() == list(range(375))

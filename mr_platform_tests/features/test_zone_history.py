@@ -29,7 +29,7 @@ PANEL = made_panel(DATES, expiries=(NEAR, MIDDLE, LATER))
 def zones_of(panel: pl.DataFrame, target: dt.date = TARGET) -> pl.DataFrame:
     days = previous_days(DATES).lazy()
     today = numbered(panel.filter(pl.col("date") == target))
-    return zone_history(today, minute_history(panel.lazy()), days, ENGINE)
+    return zone_history(today, minute_history(panel, ENGINE).lazy(), days, ENGINE)
 
 
 def test_a_zone_is_the_mean_of_the_means_of_its_expiries() -> None:
@@ -84,5 +84,5 @@ def test_a_first_day_starts_cold() -> None:
 
 def test_a_batch_is_its_days() -> None:
     days = previous_days(DATES).lazy()
-    batch = zone_history(PANEL, minute_history(PANEL.lazy()), days, ENGINE)
+    batch = zone_history(PANEL, minute_history(PANEL, ENGINE).lazy(), days, ENGINE)
     assert batch.filter(pl.col("date") == TARGET).equals(zones_of(PANEL))

@@ -87,7 +87,7 @@ def table_named(name: str) -> DerivedTable:
 
 def history_for(chain: pl.DataFrame, seed: int) -> Tables:
     """Made history around every partition of a chain, one date for each symbol."""
-    parts = []
+    parts: list[Tables] = []
     for _, own in chain.group_by("symbol", maintain_order=True):
         parts.append(made_history(stored(minute_panel(own, ENGINE)), own, seed + len(parts)))
     return {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
@@ -175,7 +175,7 @@ def null_share(component: str, table: pl.DataFrame) -> float:
     """Share of a component's cells that are null."""
     names = [column.name for column in features_of(component)]
     nulls = sum(table.select(pl.col(names).null_count()).row(0))
-    return nulls / max(1, table.height * len(names))
+    return float(nulls) / max(1, table.height * len(names))
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def raw_values_watched() -> Iterator[list[str]]:
         return call
 
     replaced = {name: watched(name) for name in COMPONENTS}
-    with mock.patch.dict(compute.FEATURE_FUNCTIONS, replaced):  # type: ignore[arg-type]
+    with mock.patch.dict(compute.FEATURE_FUNCTIONS, replaced):
         yield found
 
 

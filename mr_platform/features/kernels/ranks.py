@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
+from mr_platform.features.kernels.across import count_across
 from mr_platform.features.kernels.windows import (
     lag,
     ratio,
@@ -33,24 +34,14 @@ def percentile(x: pl.Expr, values: Sequence[pl.Expr], min_periods: int) -> pl.Ex
         values: Columns with the values to compare with (one for each past day).
         min_periods: Non-null values needed.
     """
-    count = _count(values)
+    count = count_across(values)
     enough = x.is_not_null() & (count >= max(min_periods, 1))
     return pl.when(enough).then((count + _balance(x, values)) / (2.0 * count))
-
-
-def min_max_rank(x: pl.Expr, values: Sequence[pl.Expr], min_periods: int) -> pl.Expr:
-    """(x - least) / (greatest - least), clipped to [0, 1]; null where all values are alike."""
-    least, greatest = pl.min_horizontal(values), pl.max_horizontal(values)
-    return pl.when(_count(values) >= max(min_periods, 1)).then(place_between(x, least, greatest))
 
 
 def place_between(x: pl.Expr, least: pl.Expr, greatest: pl.Expr) -> pl.Expr:
     """(x - least) / (greatest - least), clipped to [0, 1]; null where both ends are alike."""
     return ratio(x - least, greatest - least).clip(0.0, 1.0)
-
-
-def _count(values: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.sum_horizontal([value.is_not_null().cast(pl.Int32) for value in values])
 
 
 def _balance(x: pl.Expr, values: Sequence[pl.Expr]) -> pl.Expr:

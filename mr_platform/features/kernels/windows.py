@@ -20,6 +20,9 @@ from mr_platform.features.column_plan import ColumnPlan
 TINY = 1e-12
 """A divisor, or a variance as a share of the mean square, of at most this counts as zero."""
 
+OPEN_LIMIT = 15
+"""Bar labelled 09:30: the latest at which a first value counts as the open."""
+
 MAX_BRIDGE = 3
 """A one-minute change reaches back to the last valid minute, at most this far."""
 
@@ -34,9 +37,13 @@ def lag_or_zero(
 ) -> pl.Expr:
     """Value w minutes before, 0 before the group's start.
 
+    The product hides the neighbouring group only where its values are finite, which every series
+    of the panel is: prices are finite at the door, and quotients and logarithms are null
+    otherwise.
+
     Args:
         p: The plan.
-        x: Series without nulls.
+        x: Series without nulls, finite.
         w: Minutes.
         dtype: Type of the series.
     """
@@ -230,7 +237,9 @@ def value_at_first(p: ColumnPlan, x: str | pl.Expr, condition: pl.Expr) -> pl.Ex
     return p.let(pl.when(index >= first).then(value))
 
 
-def open_value(p: ColumnPlan, x: str | pl.Expr, *, first: int = 0, last: int = 15) -> pl.Expr:
+def open_value(
+    p: ColumnPlan, x: str | pl.Expr, *, first: int = 0, last: int = OPEN_LIMIT
+) -> pl.Expr:
     """First valid value from minute ``first`` to minute ``last`` (09:30); a column.
 
     Null before that minute, and all day if none of them is valid.

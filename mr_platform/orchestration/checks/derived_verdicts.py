@@ -169,9 +169,7 @@ def _is_no_component(table: DerivedTable) -> bool:
 # Each verdict is an event of a few milliseconds for every partition, so one check asks all that
 # can be asked of the rows as a whole.
 RULES: tuple[DerivedRule, ...] = (
-    DerivedRule(
-        "rows_are_sound", "One row for each key.", True, True, _rows, _is_no_component
-    ),
+    DerivedRule("rows_are_sound", "One row for each key.", True, True, _rows, _is_no_component),
     DerivedRule(
         "rows_match_the_panel",
         "One row for each minute and expiry that the chain quotes, and no other.",

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mr_platform.features.column_plan import ColumnPlan
 from mr_platform.features.kernels.ranks import (
-    min_max_rank,
     past_extremes,
     past_percentiles,
     percentile,
@@ -102,11 +101,8 @@ def test_ranks_beside_the_row(x: float | None, h: Values, needed: int) -> None:
         schema_overrides=dict.fromkeys(["x", *[f"h{i}" for i in range(len(h))]], pl.Float64),
     )
     columns = [pl.col(f"h{i}") for i in range(len(h))]
-    got = frame.select(
-        p=percentile(pl.col("x"), columns, needed), r=min_max_rank(pl.col("x"), columns, needed)
-    )
+    got = frame.select(p=percentile(pl.col("x"), columns, needed))
     assert got["p"].item() == pctl(x, h, needed)
-    assert got["r"].item() == irank(x, h, needed)
 
 
 DEPTHS = {2: 1, 5: 3}
