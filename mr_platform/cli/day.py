@@ -66,7 +66,7 @@ def day(
     key = _key(symbol, date)
     settings = terminal.settings
     read = read_day(Lakehouse(settings.lakehouse_root, settings.parquet), key, expiry)
-    page, picture = _write(read, out or settings.pictures_dir)
+    page, picture = write_day(read, out or settings.pictures_dir)
     for missing in read.missing:
         terminal.note(
             f"{missing.table} holds no rows of the day, so {missing.effect}: {missing.command}"
@@ -107,7 +107,8 @@ def _key(symbol: str, date: dt.date) -> PartitionKey:
     return PartitionKey(date, name)
 
 
-def _write(read: SymbolDay, folder: Path) -> tuple[Path, Path]:
+def write_day(read: SymbolDay, folder: Path) -> tuple[Path, Path]:
+    """Write a day's page and picture; returns their paths."""
     from mr_platform.pictures.day_page import day_page
     from mr_platform.pictures.day_picture import Layout, draw_day, null_section, sections
     from mr_platform.pictures.null_map import null_map

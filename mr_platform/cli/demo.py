@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mr_platform.cli.day import write_day
 from mr_platform.cli.graph import open_graph
 from mr_platform.cli.ingest import fault_lines, ingest_paths
 from mr_platform.cli.materialize import fault_lines as partition_fault_lines
@@ -63,6 +64,7 @@ class Summary:
         faults: One line for each file or partition that failed.
         seconds: Wall time.
         features: What the feature tables hold; empty where the demo stops at the chain.
+        page: Page with the picture of the latest day; None where there are no features.
     """
 
     title: str
@@ -77,6 +79,7 @@ class Summary:
     faults: list[str]
     seconds: float
     features: tuple[FeatureSummary, ...] = ()
+    page: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -239,10 +242,12 @@ def _ingested(
         keys = sorted({*made, *report.plan.current})
         faults = fault_lines(report)
         told: tuple[FeatureSummary, ...] = ()
+        page = None
         if features and keys:
             told, more = _features(terminal, graph, keys)
             faults += more
-        return _summary(terminal, graph, faults, keys, title, started, told)
+            page = _page(graph, keys)
+        return _summary(terminal, graph, faults, keys, title, started, told, page)
 
 
 def _features(
@@ -272,6 +277,19 @@ def _features(
         )
         faults += partition_fault_lines(run_with_progress(terminal, graph, plan))
     return tuple(_feature_summary(graph, name, chosen) for name in _component_tables()), faults
+
+
+def _page(graph: Graph, keys: Sequence[PartitionKey]) -> Path | None:
+    """The page of the latest day whose panel was made."""
+    from mr_platform.orchestration.day_tables import read_day
+    from mr_platform.orchestration.materialization_events import partition_facts_told
+
+    made = partition_facts_told(graph.instance, "minute_panel", keys)
+    with_rows = [key for key, told in made.items() if told["dagster/partition_row_count"]]
+    if not with_rows:
+        return None
+    read = read_day(graph.lakehouse, max(with_rows))
+    return write_day(read, graph.settings.pictures_dir)[0]
 
 
 def _component_tables() -> list[str]:
@@ -305,6 +323,7 @@ def _summary(
     title: str,
     started: float,
     features: tuple[FeatureSummary, ...],
+    page: Path | None,
 ) -> Summary:
     rows_in, rows_good, quarantined = _rows(graph, keys)
     return Summary(
@@ -320,6 +339,7 @@ def _summary(
         faults=faults,
         seconds=time.monotonic() - started,
         features=features,
+        page=page,
     )
 
 
@@ -368,6 +388,7 @@ def _summary_document(summary: Summary) -> dict[str, Any]:
         "faults": summary.faults,
         "seconds": round(summary.seconds, 1),
         "features": [asdict(table) for table in summary.features],
+        "page": None if summary.page is None else str(summary.page),
     }
 
 
@@ -407,6 +428,8 @@ def _one(summary: Summary) -> str:
         lines += ["", table(["quarantined because", "rows"], rows, right=(1,))]
     if summary.features:
         lines += ["", _feature_table(summary.features)]
+    if summary.page is not None:
+        lines += ["", f"the latest day as a picture: {summary.page}"]
     if summary.faults:
         lines += ["", f"refused, as it should be ({len(summary.faults):,}):"]
         lines += [f"  {line.removeprefix('error: ')}" for line in summary.faults[:8]]

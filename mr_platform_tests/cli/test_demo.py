@@ -27,6 +27,12 @@ def test_the_demo_runs_on_real_files_and_their_raw_forms(
     assert {fault.rsplit(": ", 1)[1] for fault in pages["faults"]} == {
         "has a header and no rows. Ask the source to send it again"
     }
+    tables = chain["features"]
+    assert [one["table"] for one in tables] == [f"c{n}_features" for n in range(1, 9)]
+    assert sum(one["columns"] for one in tables) == 932
+    assert all(one["rows"] > 0 and one["null_share"] < 1 for one in tables)
+    assert Path(chain["page"]).is_file()
+    assert raw["features"] == []
     assert raw["home"] == str(tmp_path / "raw-forms")
     assert pages["home"] == str(tmp_path / "snapshot-csvs")
 
@@ -43,7 +49,10 @@ def test_the_demo_runs_on_simulated_files_where_there_are_no_real_ones(
     assert {"out_of_range", "duplicate_row"} <= set(summary["quarantined_by_reason"])
     assert len(summary["faults"]) == 1
     assert "truncated gzip" in summary["faults"][0]
+    assert {one["partitions"] for one in summary["features"]} == {4}
     text = run("demo", "--days", 2, "--home", tmp_path).stdout
+    assert "c8_features" in text
+    assert "the latest day as a picture" in text
     assert "make ui" in text
     assert "mr quarantine show" in text
 

@@ -121,8 +121,8 @@ def _with_fields(day: pl.DataFrame, model: pl.DataFrame, lacks: frozenset[str]) 
     if SPOT_FIELD in lacks:
         nulls[SPOT_FIELD] = "_spot"
     return frame.with_columns(
-        # a strike that the real day does not list says nothing about its fields
-        pl.when(pl.col(flag).fill_null(True)).then(pl.col(name)).alias(name)
+        # a strike that the real day does not list says nothing, unless no strike has the field
+        pl.when(pl.col(flag).fill_null(model[name].count() > 0)).then(pl.col(name)).alias(name)
         for name, flag in nulls.items()
     )
 

@@ -26,7 +26,7 @@ FEATURES = 932
 # a Friday and a Monday: columns of the week differ
 SAMPLED = LifeSpec(
     symbols={"NIFTY": 3, "BANKNIFTY": 1}, first=dt.date(2025, 11, 14), days=2, templates=2,
-    panel_days=62, consensus_days=8, wanted=("NIFTY",),
+    panel_days=62, consensus_days=7, wanted=("NIFTY",),
 )  # fmt: skip
 WHOLE = LifeSpec(
     symbols={"NIFTY": 4, "BANKNIFTY": 4}, first=dt.date(2025, 10, 1), days=30, templates=3
