@@ -43,6 +43,9 @@ from mr_platform.trading_calendar import (
 # Fixed where definitions load, hence no setting: a file is in the tables some 15 s after it landed.
 LANDING_INTERVAL_SECONDS = 10
 FEATURE_INTERVAL_SECONDS = 15
+PRIORITY_TAG = "dagster/priority"
+AFTER_INGESTION = "-1"
+"""Queued features let landed files go first."""
 OVERDUE_INTERVAL_SECONDS = 600
 FAILURE_INTERVAL_SECONDS = 15
 
@@ -143,7 +146,12 @@ def feature_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     memory = feature_watch.FeatureMemory.parse(context.cursor)
     wanted, memory = feature_watch.look(context.instance, memory)
     requests = [
-        dg.RunRequest(run_key=run_key, partition_key=dagster_key(key), job_name=job.name)
+        dg.RunRequest(
+            run_key=run_key,
+            partition_key=dagster_key(key),
+            job_name=job.name,
+            tags={PRIORITY_TAG: AFTER_INGESTION},
+        )
         for job, keys in ((feature_job, wanted.features), (partner_job, wanted.partners))
         for key, run_key in keys
     ]

@@ -37,27 +37,32 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDagster]
 SENSOR = """query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
     ... on Sensor { id sensorState { id status
         ticks(limit: 1000) { status timestamp runIds } } } } }"""
-SELECTOR = {**LOCATION, "sensorName": "landing_sensor"}
 
 
-def sensor_state(server: RunningDagster) -> dict[str, Any]:
-    state: dict[str, Any] = server.ask(SENSOR, selector=SELECTOR)["sensorOrError"]["sensorState"]
+def selector(sensor: str) -> dict[str, str]:
+    return {**LOCATION, "sensorName": sensor}
+
+
+def sensor_state(server: RunningDagster, sensor: str = "landing_sensor") -> dict[str, Any]:
+    state: dict[str, Any] = server.ask(SENSOR, selector=selector(sensor))["sensorOrError"][
+        "sensorState"
+    ]
     return state
 
 
-def switch_sensor(server: RunningDagster, *, on: bool) -> None:
+def switch_sensor(server: RunningDagster, sensor: str = "landing_sensor", *, on: bool) -> None:
     if on:
         server.ask(
             """mutation ($selector: SensorSelector!) { startSensor(sensorSelector: $selector) {
             __typename } }""",
-            selector=SELECTOR,
+            selector=selector(sensor),
         )
     else:
         server.ask(
             "mutation ($id: String!) { stopSensor(id: $id) { __typename } }",
-            id=sensor_state(server)["id"],
+            id=sensor_state(server, sensor)["id"],
         )
-    assert sensor_state(server)["status"] == ("RUNNING" if on else "STOPPED")
+    assert sensor_state(server, sensor)["status"] == ("RUNNING" if on else "STOPPED")
 
 
 def ended_backfill(server: RunningDagster, backfill: str) -> dict[str, Any] | None:
@@ -105,6 +110,7 @@ def test_a_backfill_makes_every_partition_with_one_verdict_a_check(
     server: RunningDagster,
 ) -> None:
     switch_sensor(server, on=False)
+    switch_sensor(server, "feature_sensor", on=False)  # its turn comes last
     for key in BACKFILLED:
         land(server.home / "landing", key)
     launched = server.ask(
@@ -204,3 +210,15 @@ def test_dropped_files_make_one_run_for_each_new_partition(server: RunningDagste
     assert partition_stats(server, "option_chain")["numMaterialized"] == len(BACKFILLED) + len(
         DROPPED
     )
+
+
+def test_features_follow_the_option_chain_by_themselves(server: RunningDagster) -> None:
+    switch_sensor(server, "feature_sensor", on=True)
+    server.wait_for(
+        "features of one partition",
+        lambda: partition_stats(server, "c8_features")["numMaterialized"] or None,
+    )
+    switch_sensor(server, "feature_sensor", on=False)
+    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == "feature_sensor"]
+    assert {tag(run, "dagster/priority") for run in asked} == {"-1"}
+    assert "FAILURE" not in {run["status"] for run in asked}, server.logs()
