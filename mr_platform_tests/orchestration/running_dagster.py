@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
+
+from mr_platform.config.settings import load_settings
+from mr_platform.orchestration.home_instance import open_instance
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCATION = {"repositoryLocationName": "mr_platform", "repositoryName": "__repository__"}
@@ -66,8 +69,10 @@ class RunningDagster:
 def running_dagster(home: Path) -> Iterator[RunningDagster]:
     """Webserver and daemon as processes on a free loopback port; stopped at the end."""
     (home / "landing").mkdir(parents=True, exist_ok=True)
-    (home / "dagster").mkdir(exist_ok=True)
-    shutil.copy(REPOSITORY / "dagster.yaml", home / "dagster" / "dagster.yaml")
+    settings = load_settings(home, environment={})
+    # as `mr ui` does: two processes that make the tables of a new home together break it
+    with patch.dict(os.environ), open_instance(settings):
+        pass
     port = _free_port()
     workspace = ["-w", str(REPOSITORY / "workspace.yaml")]
     webserver = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]
