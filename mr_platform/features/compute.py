@@ -19,6 +19,8 @@ from mr_platform.features.c5_atr_ema_cpr import c5_features
 from mr_platform.features.c6_correlation import c6_features
 from mr_platform.features.c7_levels import c7_features
 from mr_platform.features.c8_integration import c8_features
+from mr_platform.features.chain_grid import DAY
+from mr_platform.features.column_plan import INDEX
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.registry.loader import load_registry
 from mr_platform.registry.model import FeatureColumn
@@ -62,20 +64,21 @@ def compute_component(
     declared = load_registry().components[component].columns
     features = FEATURE_FUNCTIONS[component](inputs)
     _require_shape(component, declared, features, inputs.panel.height)
-    finished = features.select([_finished(column, features) for column in declared])
-    table = inputs.panel.select(*TABLE_KEYS, "present").hstack(finished.get_columns())
-    return (
-        table.filter("present")
-        .drop("present")
-        .with_columns(feature_version=pl.lit(feature_version))
-        .sort("symbol", "date", "ts_minute", "dte")
-    )
+    types = features.schema
+    finished = features.select([_finished(column, types[column.name]) for column in declared])
+    table = inputs.panel.select(TABLE_KEYS).hstack(finished.get_columns())
+    quoted = inputs.panel.select(
+        DAY, INDEX, "dte", pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), "present"
+    ).filter("present")
+    # u and j ascend as symbol, date and ts_minute do, and numbers sort faster
+    rows = quoted.sort(DAY, INDEX, "dte").get_column("row")
+    return table[rows].with_columns(feature_version=pl.lit(feature_version))
 
 
-def _finished(column: FeatureColumn, features: pl.DataFrame) -> pl.Expr:
+def _finished(column: FeatureColumn, dtype: pl.DataType) -> pl.Expr:
     """A declared column: its type, and null for anything that is no finite number."""
     value = pl.col(column.name)
-    if features.schema[column.name].is_float():
+    if dtype.is_float():
         value = pl.when(value.is_finite()).then(value)
     return value.cast(pl.Int64 if column.dtype == "INT64" else pl.Float64)
 
@@ -83,7 +86,8 @@ def _finished(column: FeatureColumn, features: pl.DataFrame) -> pl.Expr:
 def _require_shape(
     component: str, declared: tuple[FeatureColumn, ...], features: pl.DataFrame, height: int
 ) -> None:
-    missing = [column.name for column in declared if column.name not in features.columns]
+    found = set(features.columns)
+    missing = [column.name for column in declared if column.name not in found]
     if missing or features.height != height:
         raise FeatureShapeError(
             f"{len(missing)} declared columns are missing ({', '.join(missing[:5])}) and "

@@ -50,6 +50,11 @@ class FrameEngine(Protocol):
         """``cpu``, ``gpu`` or ``auto``."""
         ...
 
+    @property
+    def chunks_at_once(self) -> int:
+        """Chunks of a batch that it works on side by side."""
+        ...
+
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """The frame's rows, in the frame's order."""
         ...
@@ -67,6 +72,7 @@ class CpuEngine:
     """Polars on the CPU, all its threads."""
 
     name = CPU
+    chunks_at_once = 2
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """The frame's rows, worked out in the order in which it was written."""
@@ -90,6 +96,7 @@ class GpuEngine:
     """
 
     name = GPU
+    chunks_at_once = 1  # the device's memory is the limit, and one chunk keeps it busy
 
     def __init__(self, refusals: Refusals | None = None) -> None:
         self._refusals = refusals
@@ -147,6 +154,7 @@ class AutoEngine:
     """
 
     name = AUTO
+    chunks_at_once = CpuEngine.chunks_at_once
 
     def __init__(self, gpu_from: int | None = None, refusals: Refusals | None = None) -> None:
         self._gpu_from = gpu_from

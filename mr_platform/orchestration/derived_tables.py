@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -125,10 +126,15 @@ class Chunk:
 
     def own(self, table: str) -> pl.LazyFrame:
         """Rows of the chunk's own partitions, not read yet."""
+        symbols = sorted({key.symbol for key in self.keys})
+        rows = self.frames[table].filter(
+            pl.col("date").is_in(self.dates), pl.col("symbol").is_in(symbols)
+        )
+        if len(self.dates) * len(symbols) == len(self.keys):
+            return rows
         wanted = pl.LazyFrame(
             {"symbol": [key.symbol for key in self.keys], "date": [key.date for key in self.keys]}
         )
-        rows = self.frames[table].filter(pl.col("date").is_in(self.dates))
         return rows.join(wanted, on=["symbol", "date"], how="semi", maintain_order="left")
 
     def loaded(self, table: str) -> pl.LazyFrame:
@@ -173,11 +179,14 @@ def build_table(
     """
     _require_rows(table, keys, frames)
     schema = table_schema(table.name)
-    parts = []
-    for part in chunks_of(table, keys, sizes):
-        built = table.build(Chunk(part, frames, engine, table.code_version))
-        parts.append(built.select(schema.names()).cast(schema))
-    return pl.concat(parts, rechunk=False)
+
+    def built(part: tuple[PartitionKey, ...]) -> pl.DataFrame:
+        rows = table.build(Chunk(part, frames, engine, table.code_version))
+        return rows if rows.schema == schema else rows.select(schema.names()).cast(schema)
+
+    # much of a chunk is worked on by one thread only, so two chunks at once keep two cores busy
+    with ThreadPoolExecutor(engine.chunks_at_once) as threads:
+        return pl.concat(threads.map(built, chunks_of(table, keys, sizes)), rechunk=False)
 
 
 def chunks_of(
@@ -201,7 +210,10 @@ def _require_rows(
     table: DerivedTable, keys: Sequence[PartitionKey], frames: Mapping[str, pl.LazyFrame]
 ) -> None:
     for name in (reading.table for reading in table.readings if reading.same_day):
-        seen = frames[name].select("date", "symbol").unique().collect().rows()
+        # runs of equal partitions first: few rows are left for unique
+        keys_of_rows = frames[name].select("date", "symbol")
+        begins = pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1)))
+        seen = keys_of_rows.filter(begins).unique().collect().rows()
         missing = sorted(set(keys) - {PartitionKey(day, symbol) for day, symbol in seen})
         if missing:
             named = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")

@@ -38,6 +38,7 @@ def test_the_demo_runs_on_real_files_and_their_raw_forms(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a whole demo, on a busy machine
 def test_the_demo_runs_on_simulated_files_where_there_are_no_real_ones(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

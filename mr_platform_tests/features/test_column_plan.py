@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mr_platform.features.column_plan import ColumnPlan
+from mr_platform.features.column_plan import MAX_REMEMBERED, ColumnPlan
 from mr_platform.features.kernels.windows import lag, rolling_mean, session_sum, window_sum
 from mr_platform.features.operation_trees import frame_nodes
 
@@ -158,6 +159,18 @@ def _staged(p: ColumnPlan) -> pl.Expr:
 
 def _at_once(p: ColumnPlan) -> pl.Expr:
     return ((X - lag(p, "x", 2)) * (Y + 1)).sqrt()
+
+
+def test_a_plan_serves_several_threads() -> None:
+    p = plan()
+    asked = [{"z": p.let(X + number)} for number in range(3 * MAX_REMEMBERED)]
+
+    def last(outputs: dict[str, pl.Expr]) -> float:
+        return float(p.run(frame(1), outputs).collect()["z"][-1])
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(last, asked * 5))
+    assert found == [5.0 + number for number in range(3 * MAX_REMEMBERED)] * 5
 
 
 def test_results_do_not_depend_on_how_finely_a_formula_is_staged() -> None:

@@ -60,6 +60,11 @@ def test_the_cpu_says_how_many_threads_it_has_and_stays_the_cpu() -> None:
     assert engine.suited_to(10_000) is engine
 
 
+def test_a_device_works_on_one_chunk_at_a_time_and_the_cpu_on_two() -> None:
+    assert GpuEngine().chunks_at_once == 1
+    assert CpuEngine().chunks_at_once == AutoEngine().chunks_at_once == 2
+
+
 def test_no_setting_of_polars_moves_the_cpu_s_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARS_ENGINE_AFFINITY", "gpu")
     assert CpuEngine().collect(FRAME.lazy()).equals(FRAME)

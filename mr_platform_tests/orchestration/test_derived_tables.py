@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from mr_platform.config.settings import ChunkDates
 from mr_platform.errors import MissingInputError
@@ -16,6 +17,7 @@ from mr_platform.features.table_schemas import MINUTE_PANEL, empty_table, table_
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform.orchestration import derived_tables as module
 from mr_platform.orchestration.derived_tables import (
+    Chunk,
     DerivedTable,
     Reading,
     build_table,
@@ -286,6 +288,30 @@ def test_a_run_may_choose_its_sizes(at_once: Frames) -> None:
     assert dates("c6_features") == dates("hist_daily") == [days[:2], days[2:]]
     made = build_table(TABLES["hist_daily"], KEYS, at_once, CpuEngine(), sizes).lazy()
     assert_same(own({"hist_daily": made}, "hist_daily", *KEYS), own(at_once, "hist_daily", *KEYS))
+
+
+@pytest.mark.parametrize("name", ["hist_daily", "c2_features"])
+def test_chunks_side_by_side_are_those_one_after_the_other(
+    at_once: Frames, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = chunk_sizes(ChunkDates(panel=1, features=1))
+    made = []
+    for chunks_at_once in (1, 3):
+        monkeypatch.setattr(CpuEngine, "chunks_at_once", chunks_at_once)
+        made.append(build_table(TABLES[name], KEYS, at_once, CpuEngine(), sizes))
+    assert_frame_equal(*made)
+    assert made[0].get_column("date").is_sorted()
+
+
+def test_the_fault_of_a_chunk_is_the_fault_of_the_batch(at_once: Frames) -> None:
+    def build(chunk: Chunk) -> pl.DataFrame:
+        if chunk.dates == [HOLIDAY_WEEK[2]]:
+            raise MissingInputError("gone", next_step="Look again")
+        return TABLES["hist_daily"].build(chunk)
+
+    table = dataclasses.replace(TABLES["hist_daily"], build=build)
+    with pytest.raises(MissingInputError, match="gone"):
+        build_table(table, KEYS, at_once, CpuEngine(), chunk_sizes(ChunkDates(features=1)))
 
 
 @pytest.mark.parametrize(
