@@ -28,14 +28,29 @@ def real_data() -> Path:
 def pytest_terminal_summary(terminalreporter) -> None:
     """Print how many columns were compared with their reference, and how many values each had."""
     cells: dict[str, list[int]] = {}
-    for report in terminalreporter.stats.get("passed", []):
-        for name, value in getattr(report, "user_properties", ()):
-            if name == "compared":
-                for column, (_, filled) in value.items():
-                    cells.setdefault(column, []).append(filled)
-    if not cells:
-        return
-    terminalreporter.section("columns compared with the independent reference")
+    history: dict[str, int] = {}
+    passed = terminalreporter.stats.get("passed", [])
+    for name, value in (
+        pair for report in passed for pair in getattr(report, "user_properties", ())
+    ):
+        if name == "compared":
+            for column, (_, filled) in value.items():
+                cells.setdefault(column, []).append(filled)
+        elif name == "history_compared":
+            for column, filled in value.items():
+                history[column] = history.get(column, 0) + filled
+    if cells or history:
+        terminalreporter.section("columns compared with the independent reference")
+    if history:
+        terminalreporter.write_line(
+            f"{len(history)} columns of history tables equal, {sum(history.values()):,} non-null "
+            f"cells; {sum(not count for count in history.values())} columns never non-null"
+        )
+    if cells:
+        _print_features(terminalreporter, cells)
+
+
+def _print_features(terminalreporter, cells: dict[str, list[int]]) -> None:
     filled = {column: sum(counts) for column, counts in cells.items()}
     days = max(len(counts) for counts in cells.values())
     terminalreporter.write_line(

@@ -6,7 +6,7 @@ Not here: planning and runs (``orchestration/materialization.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,20 +67,25 @@ def materialize(
     from mr_platform.orchestration.asset_selection import require_assets, stages
 
     plans: list[Plan] = []
+    planned: dict[str, tuple[PartitionKey, ...]] = {}
     outcomes: list[BatchOutcome] = []
     with open_graph(terminal) as graph:
         names = require_assets(graph.definitions, assets)
         graph.refresh()
         for stage in stages(names):
-            plan = _plan(graph, stage, dates, symbols, days, stale=stale, force=force)
+            plan = _plan(
+                graph, stage, dates, symbols, days, stale=stale, force=force, planned=planned
+            )
             plans.append(plan)
-            if not dry_run:
+            if dry_run:
+                planned |= dict.fromkeys(stage, plan.to_make)
+            else:
                 outcomes += run_with_progress(terminal, graph, plan)
     if dry_run:
         documents = [_plan_document(plan) for plan in plans]
         terminal.result(
             documents[0] if len(documents) == 1 else {"stages": documents},
-            "\n\n".join(_plan_text(plan) for plan in plans),
+            _plans_text(plans),
         )
         return
     plan = combined_plan(plans)
@@ -101,11 +106,12 @@ def _plan(
     *,
     stale: bool,
     force: bool,
+    planned: Mapping[str, Sequence[PartitionKey]],
 ) -> Plan:
     from mr_platform.orchestration.materialization import plan_materialization, with_input
 
     fingerprints = graph.fingerprints()
-    fed = with_input(graph.instance, assets, fingerprints)
+    fed = with_input(graph.instance, assets, fingerprints, planned)
     return plan_materialization(
         graph.definitions,
         graph.instance,
@@ -115,6 +121,7 @@ def _plan(
         stale_only=stale,
         force=force,
         limit=graph.settings.orchestration.max_partitions_per_run,
+        planned=planned,
     )
 
 
@@ -129,6 +136,7 @@ def combined_plan(plans: Sequence[Plan]) -> Plan:
         to_make=tuple(sorted(made)),
         current=tuple(sorted({key for plan in plans for key in plan.current} - made)),
         without_input=plans[0].without_input,
+        lacking=plans[0].lacking,
         to_come=plans[0].to_come,
         batches=tuple(batch for plan in plans for batch in plan.batches),
     )
@@ -208,6 +216,18 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _plans_text(plans: Sequence[Plan]) -> str:
+    """Plans of the stages, one after the other."""
+    if len(plans) == 1:
+        texts = [_plan_text(plans[0])]
+    else:
+        texts = [
+            f"stage {number} of {len(plans)}\n{_plan_text(plan)}"
+            for number, plan in enumerate(plans, 1)
+        ]
+    return "\n\n".join([*texts, "dry run: nothing was made"])
+
+
 def _plan_text(plan: Plan) -> str:
     basis = (
         f"measured on {plan.timing.partitions:,} partitions"
@@ -220,7 +240,7 @@ def _plan_text(plan: Plan) -> str:
                 "assets": ", ".join(plan.assets),
                 "to make": f"{len(plan.to_make):,} partitions in {len(plan.batches):,} runs",
                 "current": f"{len(plan.current):,} partitions, skipped",
-                "without input": f"{len(plan.without_input):,} partitions, no landed file",
+                "without input": f"{len(plan.without_input):,} partitions, {plan.lacking}",
                 "expected time": f"{duration(plan.expected_seconds)} "
                 f"({plan.timing.seconds:.2f} s a partition, {basis})",
             }
@@ -233,10 +253,9 @@ def _plan_text(plan: Plan) -> str:
         ]
         lines += ["", table(["run", "from", "to", "partitions"], rows, right=(0, 3))]
     if plan.without_input:
-        lines += ["", f"no landed file: {listing(plan.without_input, 12)}"]
+        lines += ["", f"{plan.lacking}: {listing(plan.without_input, 12)}"]
     if plan.to_come:
         lines += ["", _to_come(plan)]
-    lines += ["", "dry run: nothing was made"]
     return "\n".join(lines)
 
 
@@ -257,7 +276,7 @@ def _outcome_text(plan: Plan, outcomes: Sequence[BatchOutcome]) -> str:
         lines.append(_to_come(plan))
     if plan.without_input:
         lines.append(
-            f"no landed file for {len(plan.without_input):,} partitions: "
+            f"{plan.lacking} for {len(plan.without_input):,} partitions: "
             f"{listing(plan.without_input)}"
         )
     lines.append(

@@ -107,11 +107,7 @@ def _sampled_features(engine: FrameEngine, minutes: pl.DataFrame) -> pl.DataFram
 
 
 def _minutes(inputs: FeatureInputs) -> pl.LazyFrame:
-    table = inputs.history.get("hist_minute")
-    if table is None:
-        keys = ["symbol", "date", "expiry_date", "j", *SERIES]
-        table = inputs.panel.lazy().select(keys).filter(pl.lit(False))
-    return stream(inputs.panel, table, inputs.days, DEPTH, list(SERIES))
+    return stream(inputs.panel, inputs.past_table("hist_minute"), inputs.days, DEPTH, list(SERIES))
 
 
 def _sampled(minutes: pl.DataFrame) -> pl.LazyFrame:

@@ -18,12 +18,17 @@ from mr_platform.features.c1_momentum import momentum_features
 from mr_platform.features.c1_path import path_features
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import wide
-from mr_platform.features.inputs import FeatureInputs
-from mr_platform.features.kernels.dependence import pearson
+from mr_platform.features.inputs import FeatureInputs, groups, written_out
+from mr_platform.features.kernels.dependence import moments
 from mr_platform.features.kernels.levels import Pivots, pivots, range_position, range_width
 from mr_platform.features.kernels.moving_averages import ema_span
 from mr_platform.features.kernels.probability import normal_cdf
-from mr_platform.features.kernels.ranks import trailing_percentile
+from mr_platform.features.kernels.ranks import trailing_percentiles
+from mr_platform.features.kernels.volatility import annual, mean_square
+from mr_platform.features.kernels.weighted import (
+    session_weighted_deviation,
+    session_weighted_mean,
+)
 from mr_platform.features.kernels.windows import (
     OPEN_LIMIT,
     TINY,
@@ -37,12 +42,12 @@ from mr_platform.features.kernels.windows import (
     rolling_sum,
     session_count,
     session_mean,
-    session_sum,
     sign,
     value_at_first,
     window_count,
     window_sum,
 )
+from mr_platform.features.price_series import COMBINED_WEIGHTS
 
 PRICES = {
     "atm": "strd", "itm1": "itm1", "otm1": "otm1", "comb": "comb", "ce": "ce", "pe": "pe",
@@ -53,20 +58,20 @@ PRICES = {
 RETURNS = {series: f"r_{price}" for series, price in PRICES.items()}
 """Panel column of each series' held one-minute log return; ``_min`` holds the minutes it spans."""
 
-WEIGHTS = {"atm": 0.50, "itm1": 0.30, "otm1": 0.20}
-"""Share of each straddle in the combined one."""
-
-ANNUAL_MINUTES = 94500.0
-"""Trading minutes of a year, 252 · 375."""
-
 RETURN_WINDOWS = {3: 2, 5: 4, 10: 7, 15: 10}
 """Minutes of a return, with the least number of one-minute returns in it."""
 
 EMA_SPANS = {20: 10, 100: 50, 200: 100}
 """Minutes of an exponential mean, with the least number of prices."""
 
+PCTRANK_WINDOWS = {30: 20, 120: 60}
+"""Minutes of a price's percentile, with the least number of prices before t."""
+
 RETURN_SERIES = ("atm", "comb", "ce", "pe")
 STRADDLES = ("atm", "itm1", "otm1")
+
+CORRELATION_WINDOWS = {20: 14, 60: 40}
+"""Minutes of a correlation, with the least number of pairs."""
 
 PAIRS = {
     "ce_pe": ("ce", "pe"), "atm_itm1": ("atm", "itm1"), "atm_otm1": ("atm", "otm1"),
@@ -74,8 +79,15 @@ PAIRS = {
 }  # fmt: skip
 """Pairs of series whose returns are correlated."""
 
+VWAP_NEEDED = 5
+VWAP_Z_NEEDED = 15
+"""Minutes with price and volume that the distance from the VWAP and its z-score need."""
+
 LEAST_VWAP_DEVIATION = 1e-6
 """Volume-weighted deviation, as a share of the VWAP, below which ``vwap_z`` is null."""
+
+PARKINSON = 4.0 * math.log(2.0)
+"""Mean square of log ranges, in variances of the walk that makes them (Parkinson 1980)."""
 
 RANGE_MINUTES = 60
 """Minutes of the range that ``breakout_probability`` asks about."""
@@ -110,7 +122,7 @@ _DAILY = [
 _INPUTS = (
     GROUP, INDEX, "present", "tau", "spot", "atm_strike", "fut_high", "fut_low", "fut_volume",
     "atm_ce_high", "atm_ce_low", "atm_pe_high", "atm_pe_low", *PRICES.values(), *RETURNS.values(),
-    *[f"{name}_min" for name in RETURNS.values()],
+    *[f"{RETURNS[series]}_min" for series in ("atm", "comb", "fut")],
     *[f"{name}_{side}_{what}" for name in STRADDLES for side in ("ce", "pe")
       for what in ("volume", "oi")],
     *[f"{name}_oi_open" for name in STRADDLES],
@@ -133,25 +145,17 @@ def c1_features(inputs: FeatureInputs) -> pl.DataFrame:
 
 def _frame(inputs: FeatureInputs) -> pl.DataFrame:
     """The panel's columns with yesterday's high, low and close of the expiry."""
-    rows = inputs.panel.lazy()
     keys = ["symbol", "expiry_date"]
-    table = inputs.history.get("hist_daily")
-    if table is None:
-        absent = [pl.lit(None, pl.Float64).alias(f"{name}_1") for name in _DAILY]
-        return inputs.engine.collect(rows.select(*_INPUTS, *absent))
-    yesterday = wide(
-        table.select("date", *keys, *_DAILY), inputs.days, keys=keys, values=_DAILY, depth=1
-    )
-    groups = (
-        rows.filter(pl.col(INDEX) == 0)
-        .select(GROUP, "date", *keys)
+    table = inputs.past_table("hist_daily").select("date", *keys, *_DAILY)
+    yesterday = wide(table, inputs.days, keys=keys, values=_DAILY, depth=1)
+    beside = (
+        groups(inputs.panel, ["date", *keys])
         .join(yesterday, on=["date", *keys], how="left")
         .drop("date", *keys)
     )
-    joined = rows.select(_INPUTS).join(groups, on=GROUP, how="left", maintain_order="left")
-    # The row of a single group stays one value for Polars, by which it divides with another
-    # rounding than by a column: series make columns of it, so that the batch leaves no trace.
-    return pl.DataFrame(inputs.engine.collect(joined).get_columns())
+    rows = inputs.panel.lazy().select(_INPUTS)
+    joined = rows.join(beside, on=GROUP, how="left", maintain_order="left")
+    return written_out(inputs.engine.collect(joined))
 
 
 @cache
@@ -219,14 +223,12 @@ def _volume_prices(p: ColumnPlan) -> dict[str, pl.Expr]:
     columns = {}
     for series in _VOLUME_LEGS:
         price, volume = pl.col(PRICES[series]), _traded(p, series)
-        mean = _vwap(p, price, volume)
-        columns[f"c1_vwap_dist_{series}"] = _enough(p, price, volume, 5, log(ratio(price, mean)))
+        columns[f"c1_vwap_dist_{series}"] = _vwap_distance(p, price, price, volume)
     for series in ("atm", "comb"):
         columns[f"c1_vwap_z_{series}"] = _vwap_z(p, pl.col(PRICES[series]), _traded(p, series))
     middle = p.let((pl.col("fut_high") + pl.col("fut_low") + pl.col("fut")) / 3.0)
     volume = p.let(pl.when(middle.is_not_null()).then(pl.col("fut_volume").cast(pl.Float64)))
-    mean = _vwap(p, middle, volume)
-    columns["c1_fut_vwap_dist"] = _enough(p, middle, volume, 5, log(ratio(pl.col("fut"), mean)))
+    columns["c1_fut_vwap_dist"] = _vwap_distance(p, pl.col("fut"), middle, volume)
     return columns
 
 
@@ -239,26 +241,19 @@ def _traded(p: ColumnPlan, series: str) -> pl.Expr:
     return p.let(pl.when(pl.col(PRICES[series]).is_not_null()).then(volume))
 
 
-def _vwap(p: ColumnPlan, price: pl.Expr, volume: pl.Expr) -> pl.Expr:
-    """Volume-weighted mean price of the session to t; a column."""
-    return p.let(ratio(session_sum(p, price * volume), session_sum(p, volume)))
-
-
-def _enough(p: ColumnPlan, price: pl.Expr, volume: pl.Expr, needed: int, value: pl.Expr) -> pl.Expr:
-    return pl.when(session_count(p, price * volume) >= needed).then(value)
+def _vwap_distance(p: ColumnPlan, price: pl.Expr, weighed: pl.Expr, volume: pl.Expr) -> pl.Expr:
+    """Log distance of a price from the volume-weighted mean of the session."""
+    enough = session_count(p, volume) >= VWAP_NEEDED
+    return pl.when(enough).then(log(ratio(price, session_weighted_mean(p, weighed, volume))))
 
 
 def _vwap_z(p: ColumnPlan, price: pl.Expr, volume: pl.Expr) -> pl.Expr:
     """Distance from the VWAP in volume-weighted standard deviations."""
-    # prices are taken from the first one, else the squares cancel to a few digits
-    first = value_at_first(p, price, volume.is_not_null())
-    place = p.let(price - first)
-    total = session_sum(p, volume)
-    mean = p.let(ratio(session_sum(p, place * volume), total))
-    square = p.let(ratio(session_sum(p, place * place * volume), total))
-    deviation = p.let((square - mean * mean).clip(lower_bound=0.0).sqrt())
-    wide_enough = deviation >= LEAST_VWAP_DEVIATION * (first + mean)
-    return _enough(p, price, volume, 15, pl.when(wide_enough).then(ratio(place - mean, deviation)))
+    weighed = session_weighted_deviation(p, price, volume)
+    deviation = p.let(weighed.variance.clip(lower_bound=0.0).sqrt())
+    wide_enough = deviation >= LEAST_VWAP_DEVIATION * (weighed.origin + weighed.mean)
+    away = ratio(price - weighed.origin - weighed.mean, deviation)
+    return pl.when((weighed.count >= VWAP_Z_NEEDED) & wide_enough).then(away)
 
 
 # -- position -------------------------------------------------------------------------------------
@@ -292,11 +287,12 @@ def _zone(price: pl.Expr, lines: Pivots) -> pl.Expr:
 
 
 def _dependence(p: ColumnPlan) -> dict[str, pl.Expr]:
-    return {
-        f"c1_corr_{pair}_{window}m": pearson(p, RETURNS[one], RETURNS[other], window, needed)
-        for pair, (one, other) in PAIRS.items()
-        for window, needed in {20: 14, 60: 40}.items()
-    }
+    columns = {}
+    for pair, (one, other) in PAIRS.items():
+        both = moments(p, RETURNS[one], RETURNS[other], tuple(CORRELATION_WINDOWS))
+        for window, needed in CORRELATION_WINDOWS.items():
+            columns[f"c1_corr_{pair}_{window}m"] = both[window].correlation(needed)
+    return columns
 
 
 def _position(p: ColumnPlan) -> dict[str, pl.Expr]:
@@ -305,11 +301,10 @@ def _position(p: ColumnPlan) -> dict[str, pl.Expr]:
         price = PRICES[series]
         for window, needed in {15: 10, 60: 40}.items():
             columns[f"c1_z_{series}_{window}m"] = _zscore(p, price, window, needed)
-        for window, needed in {30: 20, 120: 60}.items():
-            # the window is t-w+1 .. t-1: the minutes before t are one fewer than w
-            columns[f"c1_pctrank_{series}_{window}m"] = trailing_percentile(
-                p, price, window - 1, needed
-            )
+        # the window is t-w+1 .. t-1: the minutes before t are one fewer than w
+        before = {window - 1: needed for window, needed in PCTRANK_WINDOWS.items()}
+        for minutes, share in trailing_percentiles(p, price, before).items():
+            columns[f"c1_pctrank_{series}_{minutes + 1}m"] = share
     return columns
 
 
@@ -329,20 +324,18 @@ def _zscore(p: ColumnPlan, price: str, window: int, needed: int) -> pl.Expr:
 # -- volatility -----------------------------------------------------------------------------------
 
 
-def mean_square(p: ColumnPlan, returns: str, window: int, needed: int) -> pl.Expr:
-    """Mean squared return for each minute covered by the returns that end in the window."""
-    column = pl.col(returns)
-    squares = window_sum(p, column * column, window)
-    minutes = window_sum(p, f"{returns}_min", window)
-    return p.let(pl.when(window_count(p, column, window) >= needed).then(squares / minutes))
+def _mean_square(p: ColumnPlan, series: str, window: int, needed: int) -> pl.Expr:
+    """Mean squared return a minute; a column."""
+    returns = RETURNS[series]
+    return mean_square(p, returns, f"{returns}_min", window, needed)
 
 
 def _volatility(p: ColumnPlan) -> dict[str, pl.Expr]:
     columns = {}
     for series in ("atm", "fut"):
         for window, needed in {15: 10, 30: 20, 60: 40}.items():
-            variance = mean_square(p, RETURNS[series], window, needed)
-            columns[f"c1_rv_{series}_{window}m"] = p.let((ANNUAL_MINUTES * variance).sqrt())
+            variance = _mean_square(p, series, window, needed)
+            columns[f"c1_rv_{series}_{window}m"] = p.let(annual(variance))
     ranges = {
         "ce": ("atm_ce_high", "atm_ce_low"),
         "pe": ("atm_pe_high", "atm_pe_low"),
@@ -352,14 +345,13 @@ def _volatility(p: ColumnPlan) -> dict[str, pl.Expr]:
         extent = p.let(log(p.let(ratio(pl.col(high), pl.col(low)))))
         for window, needed in {15: 10, 60: 40}.items():
             square = rolling_mean(p, extent * extent, window, needed)
-            scale = ANNUAL_MINUTES / (4.0 * math.log(2.0))
-            columns[f"c1_parkinson_{series}_{window}m"] = (scale * square).sqrt()
+            columns[f"c1_parkinson_{series}_{window}m"] = annual(square / PARKINSON)
     return columns
 
 
 def _volatility_ratios(p: ColumnPlan, done: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
-    slow = p.let(mean_square(p, "r_comb", 120, 60).sqrt())
-    fast = p.let(mean_square(p, "r_comb", 15, 10).sqrt())
+    slow = p.let(_mean_square(p, "comb", 120, 60).sqrt())
+    fast = p.let(_mean_square(p, "comb", 15, 10).sqrt())
     return {
         "c1_iv_rv_ratio": log(p.let(ratio(done["c1_straddle_iv"], done["c1_rv_fut_60m"]))),
         "c1_vol_compression": log(p.let(ratio(slow, fast))),
@@ -369,7 +361,7 @@ def _volatility_ratios(p: ColumnPlan, done: dict[str, pl.Expr]) -> dict[str, pl.
 def _breakout(p: ColumnPlan) -> dict[str, pl.Expr]:
     """Chance that a driftless Brownian future leaves its range of the last hour."""
     future = pl.col("fut")
-    minute = mean_square(p, "r_fut", RANGE_MINUTES, RANGE_NEEDED).sqrt()
+    minute = _mean_square(p, "fut", RANGE_MINUTES, RANGE_NEEDED).sqrt()
     ahead = p.let(minute * math.sqrt(BREAKOUT_MINUTES))
     margin = BREAKOUT_MARGIN * ahead
     top = rolling_max(p, "fut_high", RANGE_MINUTES, RANGE_NEEDED)
@@ -378,7 +370,7 @@ def _breakout(p: ColumnPlan) -> dict[str, pl.Expr]:
     for distance in (log(p.let(ratio(top, future))), log(p.let(ratio(future, bottom)))):
         reach = p.let(ratio(distance + margin, ahead))
         # 2 (1 - Phi(x)) = 2 Phi(-x)
-        leave = p.let((2.0 * normal_cdf(p.let(-reach))).clip(0.0, 1.0))
+        leave = p.let((2.0 * normal_cdf(p, -reach)).clip(0.0, 1.0))
         stay = stay * (1.0 - leave)
     return {"c1_breakout_probability": (1.0 - stay).clip(0.0, 1.0)}
 
@@ -396,7 +388,7 @@ def _decay(p: ColumnPlan) -> dict[str, pl.Expr]:
 
 
 def _momentum_score(p: ColumnPlan, done: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
-    minute = p.let(mean_square(p, "r_comb", MOMENTUM_MINUTES, MOMENTUM_NEEDED).sqrt())
+    minute = p.let(_mean_square(p, "comb", MOMENTUM_MINUTES, MOMENTUM_NEEDED).sqrt())
     total: pl.Expr = pl.lit(0.0)
     for window in RETURN_WINDOWS:
         total = total + ratio(done[f"c1_ret_comb_{window}m"], minute * math.sqrt(window))
@@ -409,7 +401,8 @@ def _momentum_score(p: ColumnPlan, done: dict[str, pl.Expr]) -> dict[str, pl.Exp
 def _volumes(p: ColumnPlan) -> dict[str, pl.Expr]:
     columns = {}
     weighted = {}
-    for series, weight in WEIGHTS.items():
+    for series in STRADDLES:
+        weight = COMBINED_WEIGHTS[PRICES[series]]
         volume = _traded(p, series)
         for window, (in_window, in_session) in {5: (3, 10), 15: (10, 20)}.items():
             usual = session_mean(p, volume, in_session)

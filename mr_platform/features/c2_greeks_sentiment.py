@@ -201,7 +201,7 @@ def _pin(p: ColumnPlan) -> Columns:
     for half_steps in (1.0, -1.0):
         edge = p.let(strike + half_steps * pl.col("step") / 2.0)
         place = ratio(log(p.let(edge / forward)) + deviation * deviation / 2.0, deviation)
-        edges.append(p.let(normal_cdf(p.let(place))))
+        edges.append(p.let(normal_cdf(p, place)))
     probability = p.let((edges[0] - edges[1]).clip(0.0, 1.0))
     score = p.let((probability * share).sqrt())
     return {

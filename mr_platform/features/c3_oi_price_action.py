@@ -19,10 +19,11 @@ import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
 from mr_platform.features.history import wide
-from mr_platform.features.inputs import FeatureInputs
-from mr_platform.features.kernels.across import sum_across
+from mr_platform.features.inputs import ZONE_KEYS, FeatureInputs
+from mr_platform.features.kernels.across import count_across, sum_across
 from mr_platform.features.kernels.dependence import pearson
 from mr_platform.features.kernels.ranks import percentile
+from mr_platform.features.kernels.weighted import session_weighted_deviation
 from mr_platform.features.kernels.windows import (
     OPEN_LIMIT,
     TINY,
@@ -38,7 +39,6 @@ from mr_platform.features.kernels.windows import (
     rolling_std,
     rolling_sum,
     run_length,
-    session_count,
     session_rms,
     session_sum,
 )
@@ -52,8 +52,7 @@ from mr_platform.features.oi_flows import (
     VELOCITY_PERIODS,
     VOLUME_PERIODS,
 )
-from mr_platform.features.oi_history import ZONE_KEYS, ZONE_VALUES, pcr_oi, turnover
-from mr_platform.features.table_schemas import empty_table
+from mr_platform.features.oi_history import ZONE_VALUES, pcr_oi, turnover
 
 SERIES: tuple[str, ...] = (*LEGS, "fut")
 
@@ -158,11 +157,13 @@ def c3_features(inputs: FeatureInputs) -> pl.DataFrame:
         *_KEYS, *_UNDERLYING, *_CHAIN,
         *[name for name in inputs.panel.columns if name.startswith("o3_")],
     )  # fmt: skip
-    zones = inputs.history.get("hist_c3_zone", empty_table("hist_c3_zone"))
     past = wide(
-        zones, inputs.days, keys=[key for key in ZONE_KEYS if key != "date"],
-        values=list(ZONE_VALUES), depth=ZONE_DAYS,
-    )  # fmt: skip
+        inputs.past_table("hist_c3_zone"),
+        inputs.days,
+        keys=[key for key in ZONE_KEYS if key != "date"],
+        values=ZONE_VALUES,
+        depth=ZONE_DAYS,
+    )
     frame = panel.join(past, on=list(ZONE_KEYS), how="left", maintain_order="left")
     plan, outputs = _plan()
     return inputs.engine.collect(plan.run(frame, outputs))
@@ -343,7 +344,7 @@ def _ratios(p: ColumnPlan) -> dict[str, pl.Expr]:
         out[f"c3_pcr_oi_change_{w}m"] = 100.0 * pl.col(f"o3_pcr_change_{w}")
     for name, value in {"pcr_oi": near, "turnover": p.let(turnover())}.items():
         past = [pl.col(f"{name}_{back}") for back in range(1, ZONE_DAYS + 1)]
-        out[f"c3_{name}_zone_pctl_{ZONE_DAYS}d"] = percentile(value, past, ZONE_DAYS_NEEDED)
+        out[f"c3_{name}_zone_pctl_{ZONE_DAYS}d"] = percentile(p, value, past, ZONE_DAYS_NEEDED)
     return out
 
 
@@ -433,7 +434,7 @@ def _divergence(p: ColumnPlan) -> dict[str, pl.Expr]:
 
 def _institutional_flow(p: ColumnPlan, features: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
     """Surprise times direction times absorption of each series, weighted."""
-    terms, weights, counts = [], [], []
+    terms, weighted, weights = [], [], []
     for series, weight in FLOW_WEIGHTS.items():
         surprise = features[f"c3_oi_shock_z_{series}"].abs().clip(0.0, FLOW_SURPRISE_CAP)
         absorbed = features[f"c3_absorption_{series}_{FLOW_WINDOW}m"] / FLOW_FULL_ABSORPTION
@@ -441,11 +442,11 @@ def _institutional_flow(p: ColumnPlan, features: Mapping[str, pl.Expr]) -> dict[
         if series == "pe":
             direction = -direction
         term = p.let(direction * surprise * (0.5 + 0.5 * absorbed.clip(0.0, 1.0)))
-        terms.append((weight * term).fill_null(0.0))
-        weights.append(pl.when(term.is_not_null()).then(weight).otherwise(0.0))
-        counts.append(term.is_not_null().cast(pl.Int32))
-    mean = sum_across(terms) / sum_across(weights)
-    enough = pl.sum_horizontal(counts) >= FLOW_TERMS_NEEDED
+        terms.append(term)
+        weighted.append(weight * term)
+        weights.append(pl.when(term.is_not_null()).then(weight))
+    mean = sum_across(weighted) / sum_across(weights)
+    enough = count_across(terms) >= FLOW_TERMS_NEEDED
     return {"c3_institutional_flow_score": pl.when(enough).then((FLOW_SCALE * mean).tanh())}
 
 
@@ -479,19 +480,14 @@ def _ranges(p: ColumnPlan) -> dict[str, pl.Expr]:
 
 def _volume_profile(p: ColumnPlan) -> dict[str, pl.Expr]:
     """Place of the future in the session's volume, in volume-weighted deviations."""
-    typical = (pl.col("fut_high") + pl.col("fut_low") + pl.col("fut")) / 3.0
-    price = p.let(pl.when(pl.col("fut_volume").is_not_null()).then(typical))
-    volume = p.let(pl.when(price.is_not_null()).then(pl.col("fut_volume")))
-    first = first_valid(p, price)
-    above = p.let(price - first)
-    total = session_sum(p, volume)
-    mean = p.let(ratio(session_sum(p, volume * above), total))
-    squares = p.let(ratio(session_sum(p, volume * above * above), total))
-    variance = p.let(squares - mean * mean)
-    deviation = pl.when(variance > TINY * squares).then(variance).sqrt()
-    place = ratio(pl.col("fut") - first - mean, deviation).clip(-PROFILE_CAP, PROFILE_CAP)
-    enough = session_count(p, price) >= PROFILE_NEEDED
-    dev = p.let(pl.when(enough).then(place))
+    price = p.let((pl.col("fut_high") + pl.col("fut_low") + pl.col("fut")) / 3.0)
+    volume = p.let(pl.when(price.is_not_null()).then(pl.col("fut_volume").cast(pl.Float64)))
+    weighed = session_weighted_deviation(p, price, volume)
+    variance = weighed.variance
+    deviation = pl.when(variance > TINY * weighed.square).then(variance).sqrt()
+    away = pl.col("fut") - weighed.origin - weighed.mean
+    place = ratio(away, deviation).clip(-PROFILE_CAP, PROFILE_CAP)
+    dev = p.let(pl.when(weighed.count >= PROFILE_NEEDED).then(place))
     code = pl.when(dev > 1.0).then(1).when(dev < -1.0).then(-1).otherwise(0)
     return {
         "c3_volume_profile_dev": dev,

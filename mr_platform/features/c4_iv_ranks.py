@@ -14,8 +14,9 @@ import polars as pl
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import MAX_DEPTH, past
-from mr_platform.features.inputs import FeatureInputs, written_out
+from mr_platform.features.inputs import FeatureInputs, symbol_days, written_out
 from mr_platform.features.iv_history import bucket_key, zone_key
+from mr_platform.features.kernels.across import count_where_across
 from mr_platform.features.kernels.ranks import past_extremes, past_percentiles, place_between
 from mr_platform.features.kernels.windows import change, run_length
 from mr_platform.trading_calendar import ZONES
@@ -34,15 +35,6 @@ CHANGE_WINDOWS = (30, 60)
 
 SHIFT_WINDOW = 30
 """Minutes over which the level is compared."""
-
-_DAY_SCHEMA = {
-    "symbol": pl.String, "date": pl.Date, "dte_bucket": pl.String, "iv_atm": pl.Float64,
-    "rr25": pl.Float64, "iv_rv_spread": pl.Float64,
-}  # fmt: skip
-_ZONE_SCHEMA = {
-    "symbol": pl.String, "date": pl.Date, "dte_bucket": pl.String, "zone_name": pl.String,
-    "iv_atm": pl.Float64,
-}  # fmt: skip
 
 # what is compared: name -> (value now, past value, depth); a skew is compared with its sign
 # turned, so that a high percentile means dear puts
@@ -123,24 +115,16 @@ def _asked(rows: pl.DataFrame) -> pl.LazyFrame:
 
 def _history(inputs: FeatureInputs) -> pl.LazyFrame:
     """All past values: key, back, h."""
-    targets = (
-        inputs.panel.lazy()
-        .filter(pl.col(INDEX) == 0)
-        .group_by(DAY, maintain_order=True)
-        .agg(pl.col("symbol", "date").first())
-    )
+    targets = symbol_days(inputs.panel)
 
-    def beside_target(
-        table: str, schema: Mapping[str, pl.DataType | type[pl.DataType]]
-    ) -> pl.LazyFrame:
-        stored = inputs.history.get(table, pl.LazyFrame(schema=schema)).select(schema.keys())
-        earlier = past(stored, inputs.days, MAX_DEPTH)
+    def beside_target(table: str) -> pl.LazyFrame:
+        earlier = past(inputs.past_table(table), inputs.days, MAX_DEPTH)
         return earlier.join(targets, on=["symbol", "date"]).with_columns(
             bucket=bucket_key(), back=pl.col("back").cast(pl.Int32)
         )
 
-    days = beside_target("hist_c4_day", _DAY_SCHEMA)
-    zones = beside_target("hist_c4_zone", _ZONE_SCHEMA).with_columns(zone_id=_zone_id())
+    days = beside_target("hist_c4_day")
+    zones = beside_target("hist_c4_zone").with_columns(zone_id=_zone_id())
     parts = [
         days.filter(pl.col("back") <= depth).select(
             _key(name).alias("key"), "back", value.alias("h")
@@ -193,5 +177,5 @@ def _longest(name: str) -> pl.Expr:
 
 def _level(x: pl.Expr) -> pl.Expr:
     """1 extremely low .. 7 extremely high: 1 + the number of bounds that x reaches."""
-    reached = pl.sum_horizontal([(x >= bound).cast(pl.Int32) for bound in LEVEL_BOUNDS])
+    reached = count_where_across([x >= bound for bound in LEVEL_BOUNDS])
     return pl.when(x.is_not_null()).then(1 + reached)

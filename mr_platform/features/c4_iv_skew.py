@@ -20,16 +20,12 @@ from mr_platform.features.c4_term_structure import term_structure
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import INDEX, ColumnPlan
 from mr_platform.features.history import past
-from mr_platform.features.inputs import FeatureInputs
-from mr_platform.features.iv_history import (
-    PREMIUM_NEEDED,
-    PREMIUM_WINDOW,
-    premium,
-    realised_volatility,
-)
-from mr_platform.features.kernels.across import sum_across
+from mr_platform.features.inputs import FeatureInputs, symbol_days
+from mr_platform.features.iv_history import PREMIUM_NEEDED, PREMIUM_WINDOW, premium
+from mr_platform.features.kernels.across import count_across, sum_across
 from mr_platform.features.kernels.dependence import slope
 from mr_platform.features.kernels.ranks import session_percentile, session_rank
+from mr_platform.features.kernels.volatility import YEAR_DAYS, annual, session_mean_square
 from mr_platform.features.kernels.windows import (
     change,
     lag,
@@ -37,10 +33,8 @@ from mr_platform.features.kernels.windows import (
     ratio,
     rolling_mean,
     rolling_std,
-    session_count,
     session_mean,
     session_std,
-    session_sum,
 )
 from mr_platform.features.smile_series import DELTAS, LEG_LAGS, SKEW_RANKS
 from mr_platform.registry.loader import load_registry
@@ -84,9 +78,6 @@ DAILY_RETURNS = 20
 
 DAILY_NEEDED = 15
 """Of these, how many it needs."""
-
-YEAR_DAYS = 252
-"""Trading days of a year."""
 
 BIAS_TERMS: tuple[tuple[float, str, float], ...] = (
     (0.4, "s4_rr25", -0.20),
@@ -138,21 +129,14 @@ def c4_features(inputs: FeatureInputs) -> pl.DataFrame:
 
 def _daily_volatility(inputs: FeatureInputs) -> pl.Series:
     """Annual volatility of daily returns of the last spot, earlier days only, for each row."""
-    schema = {"symbol": pl.String, "date": pl.Date, "spot_close": pl.Float64}
-    table = inputs.history.get("hist_daily", pl.LazyFrame(schema=schema))
     # the spot repeats in every expiry's row
+    table = inputs.past_table("hist_daily")
     closes = table.group_by("symbol", "date").agg(pl.col("spot_close").max())
-    targets = (
-        inputs.panel.lazy()
-        .filter(pl.col(INDEX) == 0)
-        .group_by(DAY, maintain_order=True)
-        .agg(pl.col("symbol", "date").first())
-    )
     spot, back = pl.col("spot_close"), pl.col("back")
     day_before = (pl.col(DAY) == pl.col(DAY).shift(-1)) & (back + 1 == back.shift(-1))
     days = (
         past(closes, inputs.days, DAILY_RETURNS + 1)
-        .join(targets, on=["symbol", "date"])
+        .join(symbol_days(inputs.panel), on=["symbol", "date"])
         .select(DAY, "back", "spot_close")
         .sort(DAY, "back")
         .select(DAY, log(ratio(spot, pl.when(day_before).then(spot.shift(-1)))).alias("r"))
@@ -233,11 +217,9 @@ def _premiums(p: ColumnPlan) -> dict[str, pl.Expr]:
     """Implied less realised volatility."""
     needed = {**MINUTES_NEEDED, PREMIUM_WINDOW: PREMIUM_NEEDED}
     outputs = {f"c4_iv_rv_spread_{w}m": premium(p, w, least) for w, least in needed.items()}
-    iv, r = pl.col("iv_atm"), pl.col("r_und")
-    minutes = session_sum(p, p.let(pl.col("r_und_min").cast(pl.Int32)))
-    whole = realised_volatility(session_sum(p, p.let(r * r)), minutes)
-    enough = session_count(p, r) >= SESSION_NEEDED
-    outputs["c4_iv_rv_spread_session"] = pl.when(enough).then(iv - whole)
+    iv = pl.col("iv_atm")
+    session = annual(session_mean_square(p, "r_und", "r_und_min", SESSION_NEEDED))
+    outputs["c4_iv_rv_spread_session"] = iv - session
     outputs["c4_iv_rv_spread_20d"] = iv - pl.col("rv_20d")
     return outputs
 
@@ -270,7 +252,7 @@ def _dynamics(p: ColumnPlan) -> dict[str, pl.Expr]:
 def _bias(p: ColumnPlan) -> pl.Expr:
     """Weighted mean of the skew measures in their units, through tanh."""
     terms = [(weight, p.let(pl.col(name) / unit)) for weight, name, unit in BIAS_TERMS]
-    present = pl.sum_horizontal([term.is_not_null().cast(pl.Int32) for _, term in terms])
+    present = count_across([term for _, term in terms])
     total = sum_across([weight * term for weight, term in terms])
     weights = sum_across([pl.when(t.is_not_null()).then(weight) for weight, t in terms])
     return p.let(pl.when(present >= BIAS_NEEDED).then((total / weights).tanh()))

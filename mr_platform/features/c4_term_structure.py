@@ -13,7 +13,7 @@ import polars as pl
 from mr_platform.chain.sessions import MINUTES_PER_YEAR
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.inputs import FeatureInputs, spread
+from mr_platform.features.inputs import FeatureInputs, spread, underlying
 from mr_platform.features.kernels.windows import TINY, lag, log, ratio
 from mr_platform.trading_calendar import SESSION_MINUTES
 
@@ -55,11 +55,7 @@ def term_structure(inputs: FeatureInputs) -> pl.DataFrame:
 def _minutes(panel: pl.DataFrame) -> pl.LazyFrame:
     """Every minute of every (symbol, date): values of the ranked expiries, sums over all ranks."""
     minute = (pl.col(DAY).cast(pl.Int64) * SESSION_MINUTES + pl.col(INDEX)).alias(_MINUTE)
-    grid = (
-        panel.lazy()
-        .filter(pl.col(GROUP) == pl.col(GROUP).min().over(DAY))
-        .select(minute, DAY, INDEX)
-    )
+    grid = underlying(panel, []).select(minute, DAY, INDEX)
     ranked = (
         panel.lazy()
         .filter((pl.col("tau") >= RANKED_MINUTES / MINUTES_PER_YEAR) & (pl.col("iv_atm") > 0))
@@ -75,9 +71,12 @@ def _minutes(panel: pl.DataFrame) -> pl.LazyFrame:
     )  # fmt: skip
     picks = [
         pl.when(pl.col("rank") == rank).then(pl.col(source)).max().alias(f"{name}_{rank}")
-        for rank in _RANKS
-        for name, source in (("iv", "iv_atm"), ("rr25", "s4_rr25"), ("tau", "tau"), ("g", GROUP))
-    ]
+        for name, source, ranks in (
+            ("iv", "iv_atm", _RANKS), ("rr25", "s4_rr25", (1, 2)), ("tau", "tau", (1, 2)),
+            ("g", GROUP, (1, 2)),
+        )
+        for rank in ranks
+    ]  # fmt: skip
     x, y = pl.col("x"), pl.col("y")
     sums = [
         pl.len().alias("n"),

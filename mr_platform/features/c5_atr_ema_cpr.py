@@ -17,30 +17,39 @@ from functools import lru_cache
 
 import polars as pl
 
-from mr_platform.features.c5_day_context import day_context, lines
+from mr_platform.features.c5_day_context import (
+    ATR_DAYS_NEEDED,
+    DAILY_EMA_SPANS,
+    PERIODS,
+    day_context,
+    lines,
+)
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import wide
-from mr_platform.features.inputs import FeatureInputs, spread, underlying
+from mr_platform.features.inputs import (
+    ZONE_KEYS,
+    FeatureInputs,
+    spread,
+    underlying,
+    written_out,
+)
 from mr_platform.features.kernels import windows
+from mr_platform.features.kernels.across import count_across, count_where_across
 from mr_platform.features.kernels.dependence import slope
 from mr_platform.features.kernels.durations import minutes_unchanged
 from mr_platform.features.kernels.levels import range_position, range_side, range_width
 from mr_platform.features.kernels.ranks import percentile
+from mr_platform.features.kernels.volatility import annual, mean_square
 from mr_platform.features.kernels.windows import OPEN_LIMIT
 from mr_platform.features.level_history import SPOT
 from mr_platform.features.streams import (
     ATR_SPANS,
     EMA_SPANS,
-    EMPTY_MINUTES,
     STRADDLE,
     UNDERLYING,
     asset_streams,
 )
-from mr_platform.features.zone_history import EMPTY_ZONES
-
-ANNUAL_MINUTES = 94500
-"""Trading minutes of a year: 252 sessions of 375."""
 
 RETURNS_NEEDED: Mapping[int, int] = {15: 10, 30: 20, 60: 40}
 """Windows of returns, in minutes, and the returns or pairs that each needs."""
@@ -85,6 +94,11 @@ _PRICE: Mapping[str, tuple[str, str, str]] = {
 _EMAS = tuple(f"ema_{span}" for span in EMA_SPANS)
 _ATRS = tuple(f"atrp_{span}" for span in ATR_SPANS)
 _STREAMS = (*_ATRS, "a14", *_EMAS, "ema_cross_age")
+_ADX = "adx_14"
+_DAILY_EMAS = tuple(f"ema_daily_{span}" for span in DAILY_EMA_SPANS)
+_ALL_BUCKETS = "all"
+_BLOCK = "b"
+"""Number of a series of one session: first the days of the underlying, then the expiries."""
 
 
 def c5_features(inputs: FeatureInputs) -> pl.DataFrame:
@@ -94,10 +108,20 @@ def c5_features(inputs: FeatureInputs) -> pl.DataFrame:
         inputs: Panel, ``hist_minute``, ``hist_daily``, ``hist_zone`` and calendar.
     """
     engine, panel = inputs.engine, inputs.panel
-    straddle = _asset_features(inputs, STRADDLE)
-    shared = engine.collect(spread(_asset_features(inputs, UNDERLYING).lazy(), panel))
+    # both assets go through one plan, one above the other: a short column costs as much as a
+    # long one
+    rows = pl.concat([_asset_frame(inputs, UNDERLYING), _asset_frame(inputs, STRADDLE)])
+    rows = rows.join(
+        _past_ranges(inputs), on=list(ZONE_KEYS), how="left", maintain_order="left"
+    ).drop(ZONE_KEYS)
+    plan, outputs = _asset_plan()
+    both = written_out(engine.collect(rows))
+    found = engine.collect(plan.run(both.lazy(), outputs, keep=[_BLOCK, INDEX]))
+    days = found.height - panel.height
+    below = found.slice(0, days).select(pl.col(_BLOCK).alias(DAY), INDEX, *_named(UNDERLYING))
+    shared = engine.collect(spread(below.lazy(), panel))
     joint = panel.select(GROUP, INDEX, "r_strd", "r_und").hstack(
-        [*straddle.drop(GROUP, INDEX), *shared]
+        [*found.slice(days).select(_named(STRADDLE)), *shared]
     )
     plan, outputs = _joint_plan()
     between = engine.collect(plan.run(joint.lazy(), outputs))
@@ -108,83 +132,116 @@ def c5_features(inputs: FeatureInputs) -> pl.DataFrame:
 # -- frames of one asset --------------------------------------------------------------------------
 
 
-def _asset_features(inputs: FeatureInputs, asset: str) -> pl.DataFrame:
-    """Features of one asset on its own grid, with the group, the index and its votes."""
-    group = GROUP if asset == STRADDLE else DAY
-    plan, outputs = _asset_plan(asset)
-    return inputs.engine.collect(
-        plan.run(_asset_frame(inputs, asset), outputs, keep=[group, INDEX])
-    )
-
-
 def _asset_frame(inputs: FeatureInputs, asset: str) -> pl.LazyFrame:
     """Everything the features of an asset are made of, one row a minute, in generic names."""
-    price, move, minutes = _PRICE[asset]
-    columns = [price, move, minutes, "zone_name"]
-    names = [f"{name}_{asset}" for name in _STREAMS]
-    history = inputs.history.get("hist_minute", EMPTY_MINUTES)
+    panel, days = inputs.panel, inputs.days
+    columns = ["zone_name", *_PRICE[asset]]
+    streams = [f"{name}_{asset}" for name in _STREAMS]
     if asset == STRADDLE:
-        group, zone = GROUP, ["symbol", "dte_bucket", "zone_name"]
-        rows = inputs.panel.lazy().select(GROUP, INDEX, "symbol", "date", "dte_bucket", *columns)
+        group, level = GROUP, STRADDLE
+        rows = panel.lazy().select(GROUP, INDEX, "symbol", "date", "dte_bucket", *columns)
+        first_block = int(panel.get_column(DAY).n_unique())
     else:
-        group, zone = DAY, ["symbol", "zone_name"]
-        names = [*names, "adx_14_und"]
-        rows = underlying(inputs.panel, columns)
-    along = asset_streams(inputs.panel, history, inputs.days, asset, names, inputs.engine)
-    zones = wide(
-        inputs.history.get("hist_zone", EMPTY_ZONES),
-        inputs.days,
-        keys=zone,
-        values=[f"{name}_{asset}" for name in _ATRS],
-        depth=ZONE_DAYS,
+        group, level = DAY, SPOT
+        rows = underlying(panel, columns).with_columns(dte_bucket=pl.lit(_ALL_BUCKETS))
+        streams.append(f"{_ADX}_{asset}")
+        first_block = 0
+    along = asset_streams(
+        panel, inputs.past_table("hist_minute"), days, asset, streams, inputs.engine
+    ).lazy()
+    joined = rows.join(along, on=[group, INDEX], how="left", maintain_order="left").join(
+        day_context(inputs, level), on=group, how="left", maintain_order="left"
     )
-    context = day_context(inputs, SPOT if asset == UNDERLYING else asset)
-    renamed = rows.rename({price: "price", move: "move", minutes: "minutes"})
-    return (
-        renamed.join(along.lazy(), on=[group, INDEX], how="left", maintain_order="left")
-        .join(context, on=group, how="left", maintain_order="left")
-        .join(zones, on=["date", *zone], how="left", maintain_order="left")
-        .rename({f"{name}_{asset}": name for name in _STREAMS})
+    if asset == STRADDLE:  # what spot and future alone have
+        absent = [pl.lit(None, pl.Float64).alias(name) for name in (f"{_ADX}_strd", *_DAILY_EMAS)]
+        joined = joined.with_columns(absent)
+    price, move, minutes = (pl.col(name) for name in _PRICE[asset])
+    return joined.select(
+        (pl.col(group) + first_block).cast(pl.UInt32).alias(_BLOCK),
+        INDEX,
+        *ZONE_KEYS,
+        price.alias("price"),
+        move.alias("move"),
+        minutes.alias("minutes"),
+        *[pl.col(f"{name}_{asset}").alias(name) for name in (*_STREAMS, _ADX)],
+        *[f"{period}_{what}" for period in PERIODS for what in ("high", "low", "close")],
+        *[f"atr_daily_{back}" for back in ATR_DAYS_NEEDED],
+        "width_pctl",
+        *_DAILY_EMAS,
     )
+
+
+def _past_ranges(inputs: FeatureInputs) -> pl.LazyFrame:
+    """ATR of the same zone on earlier days, of the straddles by bucket and of the underlying."""
+    table = inputs.past_table("hist_zone")
+    straddle = table.select(*ZONE_KEYS, *[pl.col(f"{x}_{STRADDLE}").alias(x) for x in _ATRS])
+    # the same in every bucket
+    shared = table.with_columns(dte_bucket=pl.lit(_ALL_BUCKETS)).select(
+        *ZONE_KEYS, *[pl.col(f"{x}_{UNDERLYING}").alias(x) for x in _ATRS]
+    )
+    keys = [key for key in ZONE_KEYS if key != "date"]
+    both = pl.concat([straddle, shared])
+    return wide(both, inputs.days, keys=keys, values=_ATRS, depth=ZONE_DAYS)
 
 
 # -- features of one asset ------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=2)
-def _asset_plan(asset: str) -> tuple[ColumnPlan, dict[str, pl.Expr]]:
-    p = ColumnPlan(group=GROUP if asset == STRADDLE else DAY)
-    named: dict[str, pl.Expr] = {}
-    named |= _ranges(p, asset)
-    named |= _averages(p)
-    named |= _pivot_range(p)
-    named |= _returns(p)
-    named |= _regime(p, asset)
-    named["confluence_count"] = _lines_near()
-    outputs = {_column(name, asset): value for name, value in named.items()}
-    outputs |= _trend_scores(p, asset, named)
-    outputs[f"_vote_{asset}"] = _vote(p, named)
-    if asset == UNDERLYING:
-        outputs["c5_adx_14_und"] = pl.col("adx_14_und")
-        for span in (5, 20):
-            distance = 100.0 * (windows.ratio(pl.col("price"), pl.col(f"ema_daily_{span}")) - 1.0)
-            outputs[f"c5_ema_daily_dist_{span}d_und"] = distance
+@lru_cache(maxsize=1)
+def _asset_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """Outputs of both assets, in generic names."""
+    p = ColumnPlan(group=_BLOCK)
+    outputs: dict[str, pl.Expr] = {}
+    outputs |= _ranges(p)
+    outputs |= _averages(p)
+    outputs |= _pivot_range(p)
+    outputs |= _returns(p)
+    outputs |= _regime(p, outputs[_RANK.format(14)])
+    outputs["confluence_count"] = _lines_near()
+    outputs["momentum_score"] = _momentum_score(p, outputs)
+    outputs["_vote"] = _vote(p, outputs)
+    outputs[_ADX] = pl.col(_ADX)
+    for span, average in zip(DAILY_EMA_SPANS, _DAILY_EMAS, strict=True):
+        distance = 100.0 * (windows.ratio(pl.col("price"), pl.col(average)) - 1.0)
+        outputs[f"ema_daily_dist_{span}d"] = distance
     return p, outputs
 
 
+_RANK = "atr_{}{{}}_pctl_20d"
+_OF_ONE_ASSET: Mapping[str, tuple[str, ...]] = {
+    STRADDLE: (),
+    UNDERLYING: (_ADX, *(f"ema_daily_dist_{span}d" for span in DAILY_EMA_SPANS)),
+}
+_SCORES = {UNDERLYING: "c5_momentum_score", STRADDLE: "c5_straddle_momentum_score"}
+
+
+def _named(asset: str) -> list[pl.Expr]:
+    """Outputs of an asset by their declared names."""
+    alone = {name for names in _OF_ONE_ASSET.values() for name in names}
+    return [
+        pl.col(name).alias(_column(name, asset))
+        for name in _asset_plan()[1]
+        if name not in alone or name in _OF_ONE_ASSET[asset]
+    ]
+
+
 def _column(name: str, asset: str) -> str:
-    """``atr_14{}_pctl_20d`` has the asset in its middle, all others at their end."""
+    """``atr_14{}_pctl_20d`` has the asset in its middle, others at their end, a vote no prefix."""
+    if name == "momentum_score":
+        return _SCORES[asset]
+    if name == "_vote":
+        return f"_vote_{asset}"
     return f"c5_{name.format('_' + asset)}" if "{}" in name else f"c5_{name}_{asset}"
 
 
-def _ranges(p: ColumnPlan, asset: str) -> dict[str, pl.Expr]:
+def _ranges(p: ColumnPlan) -> dict[str, pl.Expr]:
     """True ranges: of minutes, of days, and how much of a day's range is spent."""
     found: dict[str, pl.Expr] = {}
     for span in ATR_SPANS:
         column = pl.col(f"atrp_{span}")
         found[f"atr_{span}"] = column
-        past = [pl.col(f"atrp_{span}_{asset}_{back}") for back in range(1, ZONE_DAYS + 1)]
-        found[f"atr_{span}{{}}_pctl_20d"] = p.let(percentile(column, past, ZONE_DAYS_NEEDED))
+        past = [pl.col(f"atrp_{span}_{back}") for back in range(1, ZONE_DAYS + 1)]
+        found[_RANK.format(span)] = p.let(percentile(p, column, past, ZONE_DAYS_NEEDED))
     fast = pl.col("atrp_14")
     found["atr_ratio_14_50"] = windows.ratio(fast, pl.col("atrp_50"))
     before = p.let(windows.lag(p, fast, ATR_CHANGE_MINUTES))
@@ -193,7 +250,7 @@ def _ranges(p: ColumnPlan, asset: str) -> dict[str, pl.Expr]:
         windows.rolling_std(p, fast, ATR_SPREAD_MINUTES, ATR_SPREAD_NEEDED),
         windows.rolling_mean(p, fast, ATR_SPREAD_MINUTES, ATR_SPREAD_NEEDED),
     )
-    for days in (5, 14):
+    for days in ATR_DAYS_NEEDED:
         found[f"atr_daily_{days}d"] = pl.col(f"atr_daily_{days}")
     spent = windows.session_max(p, "price") - windows.session_min(p, "price")
     opened = windows.open_value(p, "price", last=OPEN_LIMIT)
@@ -247,11 +304,7 @@ def _returns(p: ColumnPlan) -> dict[str, pl.Expr]:
     found: dict[str, pl.Expr] = {}
     move = pl.col("move")
     for w, needed in RETURNS_NEEDED.items():
-        squares = windows.window_sum(p, move * move, w)
-        covered = windows.window_sum(p, "minutes", w)
-        variance = windows.ratio(squares, covered.cast(pl.Float64))
-        enough = windows.window_count(p, move, w) >= needed
-        found[f"rv_{w}m"] = p.let(pl.when(enough).then(variance.sqrt() * ANNUAL_MINUTES**0.5))
+        found[f"rv_{w}m"] = p.let(annual(mean_square(p, move, "minutes", w, needed)))
     found["rv_ratio_15_60"] = windows.ratio(found["rv_15m"], found["rv_60m"])
     way = windows.window_sum(p, move.abs(), EFFICIENCY_MINUTES)
     net = windows.window_sum(p, move, EFFICIENCY_MINUTES)
@@ -269,9 +322,7 @@ def _level(share: pl.Expr) -> pl.Expr:
     return (REGIMES * share + FIFTH_ROUNDING).floor().clip(0, REGIMES - 1).cast(pl.Int32)
 
 
-def _regime(p: ColumnPlan, asset: str) -> dict[str, pl.Expr]:
-    past = [pl.col(f"atrp_14_{asset}_{back}") for back in range(1, ZONE_DAYS + 1)]
-    share = p.let(percentile(pl.col("atrp_14"), past, ZONE_DAYS_NEEDED))
+def _regime(p: ColumnPlan, share: pl.Expr) -> dict[str, pl.Expr]:
     level = p.let(_level(share))
     return {"vol_regime": level, "vol_regime_age": minutes_unchanged(p, level)}
 
@@ -284,18 +335,17 @@ def _lines_near() -> pl.Expr:
         day.pp, day.tc, day.bc, week.pp, week.tc, week.bc,
     ]  # fmt: skip
     price, reach = pl.col("price"), NEAR_RANGES * pl.col("a14")
-    near = [((price - line).abs() <= reach).fill_null(False).cast(pl.Int32) for line in drawn]
-    lines_known = pl.sum_horizontal([line.is_not_null().cast(pl.Int32) for line in drawn])
-    known = price.is_not_null() & reach.is_not_null() & (lines_known >= LINES_NEEDED)
-    return pl.when(known).then(pl.sum_horizontal(near))
+    near = count_where_across([(price - line).abs() <= reach for line in drawn])
+    enough = count_across(drawn) >= LINES_NEEDED
+    return pl.when(price.is_not_null() & reach.is_not_null() & enough).then(near)
 
 
-def _trend_scores(p: ColumnPlan, asset: str, named: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
-    name = {UNDERLYING: "c5_momentum_score", STRADDLE: "c5_straddle_momentum_score"}[asset]
+def _momentum_score(p: ColumnPlan, named: Mapping[str, pl.Expr]) -> pl.Expr:
+    """Slope and distance of the averages."""
     fast, slow, distance = MOMENTUM_WEIGHTS
     away = windows.ratio(pl.col("price") - pl.col("ema_50"), MOMENTUM_RANGES * pl.col("a14"))
     total = fast * named["ema_slope_20"] + slow * named["ema_slope_50"] + distance * away
-    return {name: p.let(total).tanh()}
+    return p.let(total).tanh()
 
 
 def _vote(p: ColumnPlan, named: Mapping[str, pl.Expr]) -> pl.Expr:
@@ -329,7 +379,7 @@ def _joint_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     outputs["c5_dual_cpr_agreement"] = strd * und
     strd, und = both("atr_14")
     outputs["c5_dual_atr_gearing"] = windows.ratio(strd, und)
-    strd, und = both("atr_14{}_pctl_20d")
+    strd, und = both(_RANK.format(14))
     outputs["c5_volatility_regime_score"] = _level(_weighted(strd, und))
     outputs["c5_confluence_score"] = _weighted(pl.col("_vote_strd"), pl.col("_vote_und"))
     return p, outputs

@@ -14,14 +14,13 @@ import math
 
 import polars as pl
 
-from mr_platform.features.chain_grid import DAY
+from mr_platform.features.chain_grid import DAY, GROUP_KEYS
 from mr_platform.features.column_plan import GROUP
 from mr_platform.features.history import past
-from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.inputs import FeatureInputs, groups, symbol_days
 from mr_platform.features.kernels.levels import Pivots, pivots, range_width
 from mr_platform.features.kernels.windows import ratio
 from mr_platform.features.level_history import (
-    EMPTY_DAILY,
     SPOT,
     WEEK_DAYS_NEEDED,
     level_keys,
@@ -41,6 +40,9 @@ EMA_DAYS = 20
 
 DAILY_EMA_SPANS: tuple[int, ...] = (5, 20)
 
+PERIODS: tuple[str, ...] = ("day", "eve", "week")
+"""Previous day, the day before that, previous week."""
+
 DEPTH = PERCENTILE_DAYS + 1
 """The oldest width is drawn from the day before it."""
 
@@ -58,45 +60,40 @@ def day_context(inputs: FeatureInputs, asset: str) -> pl.LazyFrame:
         asset: ``spot`` or ``strd``.
 
     Returns:
-        g (strd) or u (spot), one row each and one without a group; {day,eve,week}_{high,low,close};
-        atr_daily_{5,14} in percent; width_pctl (rank of today's pivot range width among those of
-        20 days); for spot also ema_daily_{5,20}. Null where too few days are known.
+        g (strd) or u (spot), one row each; {day,eve,week}_{high,low,close}; atr_daily_{5,14} in
+        percent; width_pctl (rank of today's pivot range width among those of 20 days); for spot
+        also ema_daily_{5,20}. Null where too few days are known.
     """
-    history = inputs.history.get("hist_daily", EMPTY_DAILY)
+    history = inputs.past_table("hist_daily")
     group = DAY if asset == SPOT else GROUP
     keys = level_keys(asset)
-    groups = _groups(inputs.panel, asset)
-    for name, table in (
-        ("day", previous_day(history, inputs.days, asset, 1)),
-        ("eve", previous_day(history, inputs.days, asset, 2)),
-        ("week", _full_weeks(previous_week(history, inputs.days, asset))),
+    targets = _targets(inputs.panel, asset)
+    for name, table in zip(
+        PERIODS,
+        (
+            previous_day(history, inputs.days, asset, 1),
+            previous_day(history, inputs.days, asset, 2),
+            _full_weeks(previous_week(history, inputs.days, asset)),
+        ),
+        strict=True,
     ):
         renamed = table.rename({what: f"{name}_{what}" for what in ("high", "low", "close")})
-        groups = groups.join(renamed, on=keys, how="left", maintain_order="left")
-    groups = groups.with_columns(today_width=range_width(lines("day")))
+        targets = targets.join(renamed, on=keys, how="left", maintain_order="left")
+    targets = targets.with_columns(today_width=range_width(lines("day")))
     along = _along_days(_day_rows(history, inputs.days, asset), asset)
     # an expiry is compared with its bucket, spot with itself
     shared = ["symbol", "date"] if asset == SPOT else ["symbol", "date", "dte_bucket"]
-    rows = groups.select(group, "today_width", *shared).join(along, on=shared, how="inner")
+    rows = targets.select(group, "today_width", *shared).join(along, on=shared, how="inner")
     statistics = _statistics(rows.sort(group, "back"), group, with_ema=asset == SPOT)
-    found = groups.join(statistics, on=group, how="left", maintain_order="left")
+    found = targets.join(statistics, on=group, how="left", maintain_order="left")
     return found.drop("symbol", "date", "expiry_date", "dte_bucket", "today_width", strict=False)
 
 
-def _groups(panel: pl.DataFrame, asset: str) -> pl.LazyFrame:
-    """Streams of the target days, and a row of nulls that matches nothing.
-
-    A frame of one row is held as constants, also after a join repeats it, and Polars divides by a
-    constant with another last bit than by a column; with two rows one day alone and a batch agree.
-    """
+def _targets(panel: pl.DataFrame, asset: str) -> pl.LazyFrame:
+    """Groups of the target days (u for spot) and what they are looked up by."""
     if asset == SPOT:
-        frame = panel.group_by(DAY, maintain_order=True).agg(pl.col("symbol", "date").first())
-    else:
-        frame = panel.group_by(GROUP, maintain_order=True).agg(
-            pl.col("symbol", "date", "expiry_date", "dte_bucket").first()
-        )
-    nothing = pl.DataFrame({name: [None] for name in frame.columns}, schema=frame.schema)
-    return pl.concat([frame, nothing]).lazy()
+        return symbol_days(panel)
+    return groups(panel, [*GROUP_KEYS, "dte_bucket"])
 
 
 def _full_weeks(weeks: pl.LazyFrame) -> pl.LazyFrame:

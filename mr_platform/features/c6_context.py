@@ -15,7 +15,7 @@ from mr_platform.features.c6_pairs import TREND
 from mr_platform.features.c6_series import RETURN_MINUTES, RETURNS
 from mr_platform.features.c6_windows import LEVEL_WINDOW, MEAN_WINDOW, SUM_WINDOWS, VARIANCE_WINDOWS
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.inputs import ZONE_KEYS, FeatureInputs, written_out
 from mr_platform.features.kernels.windows import (
     log,
     open_value,
@@ -26,15 +26,13 @@ from mr_platform.features.kernels.windows import (
     session_sum,
 )
 from mr_platform.features.streams import ASSETS
+from mr_platform.trading_calendar import ZONES
 
 OPENING_RANGES: dict[int, int] = {5: 4, 15: 10, 30: 20}
 """Minutes of each opening range, and the observations it needs."""
 
 SMALLEST_GAP = 0.0002
 """A gap below this share of the previous close is none that could be filled."""
-
-ZONES: tuple[str, ...] = ("open", "mid_morn", "lunch", "afternoon", "close")
-"""Zones by number: the first is zone 1."""
 
 DECAY_NEEDED = 5
 """Straddle returns of a zone before its decay a minute is stated."""
@@ -71,15 +69,14 @@ def c6_context(
         .join(previous_days(inputs).lazy(), on=GROUP, how="left", maintain_order="left")
         .join(
             zone_decay(inputs),
-            on=["symbol", "date", "dte_bucket", "zone_name"],
-            how="left", maintain_order="left",
+            on=list(ZONE_KEYS),
+            how="left",
+            maintain_order="left",
         )
-    )  # fmt: skip
-    # a join with a single row leaves constants, which Polars divides by through their reciprocal:
-    # written out as columns, a day alone has the bits of the day in a batch
-    written_out = pl.DataFrame(inputs.engine.collect(frame).get_columns())
+    )
+    beside = written_out(inputs.engine.collect(frame))
     plan, outputs = _plan()
-    return inputs.engine.collect(plan.run(written_out.lazy(), outputs))
+    return inputs.engine.collect(plan.run(beside.lazy(), outputs))
 
 
 @cache
@@ -161,9 +158,9 @@ def _decay(p: ColumnPlan) -> dict[str, pl.Expr]:
     decay = p.let(pl.when(count > 0).then(100.0 * total))
     rate = p.let(pl.when(count >= DECAY_NEEDED).then(decay / count))
     outputs = {}
-    for place, zone in enumerate(ZONES, start=1):
-        inside = p.let(pl.when(number == place).then(decay))
-        outputs[f"c6_decay_{zone}"] = p.over(inside.fill_null(strategy="forward"))
+    for zone in ZONES:
+        inside = p.let(pl.when(number == zone.zone_id).then(decay))
+        outputs[f"c6_decay_{zone.name.lower()}"] = p.over(inside.fill_null(strategy="forward"))
     begun = session_count(p, "r_strd") > 0
     outputs |= {
         "c6_decay_rate_zone": rate,

@@ -14,12 +14,23 @@ import polars as pl
 
 from mr_platform.features.c6_context import c6_context
 from mr_platform.features.c6_momentum import c6_momentum
-from mr_platform.features.c6_pairs import ANCHORS, COMPONENT_PAIRS, correlations
+from mr_platform.features.c6_pairs import (
+    ANCHORS,
+    BETA_SERIES,
+    BETA_WINDOWS,
+    COMPONENT_PAIRS,
+    correlations,
+)
 from mr_platform.features.c6_series import c6_series
 from mr_platform.features.c6_windows import window_statistics
 from mr_platform.features.column_plan import INDEX, ColumnPlan
 from mr_platform.features.inputs import FeatureInputs
-from mr_platform.features.kernels.across import count_across, mean_across, sum_across
+from mr_platform.features.kernels.across import (
+    count_across,
+    count_where_across,
+    mean_across,
+    sum_across,
+)
 from mr_platform.features.kernels.windows import lag, ratio, rolling_mean, rolling_std
 from mr_platform.features.stacks import run_stacked
 from mr_platform.gateways.frame_engine import FrameEngine
@@ -47,9 +58,6 @@ SYSTEM_NEEDED = 4
 
 AGREEMENT_NEEDED = 8
 """Pairs, of sixteen, that the agreement of windows needs."""
-
-BETA_SERIES: tuple[str, ...] = ("spot", "strd")
-BETA_WINDOWS: tuple[int, ...] = (30, 60)
 
 
 def c6_features(inputs: FeatureInputs) -> pl.DataFrame:
@@ -140,7 +148,7 @@ def _system_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     ]
     outputs["c6_correlation_agreement_score"] = 1.0 - mean_across(p, steps, AGREEMENT_NEEDED)
     off = [p.let(pl.col(f"c6_anchor_z_{pair}").abs() >= BREAKDOWN_LIMIT) for pair in ANCHORS]
-    broken = p.let(pl.sum_horizontal([one.cast(pl.Int64) for one in off]))
+    broken = p.let(count_where_across(off))
     level = pl.when(broken >= 4).then(3).when(broken >= 2).then(2).otherwise(broken)
     outputs["c6_breakdown_alert"] = pl.when(count_across(off) >= SYSTEM_NEEDED).then(
         level.cast(pl.Int64)

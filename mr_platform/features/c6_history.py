@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from mr_platform.features.column_plan import GROUP, INDEX
+from mr_platform.features.chain_grid import GROUP_KEYS
+from mr_platform.features.column_plan import GROUP
 from mr_platform.features.history import past
-from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.inputs import ZONE_KEYS, FeatureInputs, groups, symbol_days
 from mr_platform.features.kernels.windows import TINY, log, ratio
 
 GAP_DAYS = 20
@@ -36,18 +37,6 @@ SHARED_CLOSES: tuple[str, ...] = ("spot_close", "basis_close")
 """Values of D-1 that all expiries share; known also for an expiry that is new today."""
 
 _SHARED = ("spot_open", *SHARED_CLOSES)
-_DAILY = pl.LazyFrame(
-    schema={
-        "symbol": pl.String, "date": pl.Date, "expiry_date": pl.Date, "dte_bucket": pl.String,
-        **dict.fromkeys((*CLOSES, *_SHARED), pl.Float64),
-    }
-)  # fmt: skip
-_ZONES = pl.LazyFrame(
-    schema={
-        "symbol": pl.String, "date": pl.Date, "dte_bucket": pl.String, "zone_name": pl.String,
-        "decay_rate": pl.Float64,
-    }
-)  # fmt: skip
 
 
 def previous_days(inputs: FeatureInputs) -> pl.DataFrame:
@@ -59,14 +48,11 @@ def previous_days(inputs: FeatureInputs) -> pl.DataFrame:
         days before D-1 that its closing straddle over spot is ranked among, and
         ``prev_strd_below``, how many are below it (equal ones half).
     """
-    groups = inputs.panel.filter(pl.col(INDEX) == 0).select(GROUP, "symbol", "date", "expiry_date")
-    daily = inputs.history.get("hist_daily", _DAILY).select(
-        "symbol", "date", "expiry_date", "dte_bucket", *CLOSES, *_SHARED
-    )
+    daily = inputs.past_table("hist_daily").select(*GROUP_KEYS, "dte_bucket", *CLOSES, *_SHARED)
     # means below add in order of expiry, whatever order the table is read in
     rows = inputs.engine.collect(
         past(daily, inputs.days, 1 + max(GAP_DAYS, SHAPE_DAYS))
-        .join(groups.lazy().select("symbol", "date").unique(), on=["symbol", "date"], how="semi")
+        .join(symbol_days(inputs.panel), on=["symbol", "date"], how="semi")
         .sort("symbol", "date", "back", "expiry_date")
         # in one frame for all days: equal closes must give equal bits
         .with_columns(ratio(pl.col("strd_close"), pl.col("spot_close")).alias("shape"))
@@ -81,7 +67,7 @@ def previous_days(inputs: FeatureInputs) -> pl.DataFrame:
         pl.col(name).max().alias(f"prev_{name}") for name in SHARED_CLOSES
     )
     frame = (
-        groups.lazy()
+        groups(inputs.panel, GROUP_KEYS)
         .join(own.lazy(), on=["symbol", "date", "expiry_date"], how="left")
         .join(shared.lazy(), on=["symbol", "date"], how="left")
         .join(_gap_spread(rows), on=["symbol", "date"], how="left")
@@ -157,16 +143,15 @@ def zone_decay(inputs: FeatureInputs) -> pl.LazyFrame:
     Returns:
         symbol, date, dte_bucket, zone_name, ``zone_mean``, ``zone_std``; null below 5 days.
     """
-    table = inputs.history.get("hist_zone", _ZONES).select(_ZONES.collect_schema().names())
-    keys = ["symbol", "date", "dte_bucket", "zone_name"]
+    table = inputs.past_table("hist_zone").select(*ZONE_KEYS, "decay_rate")
     return (
         past(table, inputs.days, ZONE_DAYS)
-        .sort(*keys, "back")
+        .sort(*ZONE_KEYS, "back")
         .with_columns((pl.col("decay_rate") * pl.col("decay_rate")).alias("square"))
-        .group_by(keys, maintain_order=True)
+        .group_by(ZONE_KEYS, maintain_order=True)
         .agg(*_statistics("decay_rate"))
         .select(
-            *keys,
+            *ZONE_KEYS,
             pl.when(pl.col("n") >= ZONE_DAYS_NEEDED).then(pl.col("mean")).alias("zone_mean"),
             _spread(ZONE_DAYS_NEEDED).alias("zone_std"),
         )

@@ -13,17 +13,12 @@ from functools import cache
 
 import polars as pl
 
-from mr_platform.features.c6_series import PAIRED_SCALES, SCORES
+from mr_platform.features.c6_series import PAIRED_SCALES, REPRESENTATIVES, SCORES
 from mr_platform.features.column_plan import ColumnPlan
 from mr_platform.features.kernels.dependence import moments
 from mr_platform.features.stacks import run_stacked
 from mr_platform.features.streams import ASSETS
 from mr_platform.gateways.frame_engine import FrameEngine
-
-REPRESENTATIVES: tuple[str, ...] = (
-    "c1_momentum", "c2_gamma", "c3_flow", "c4_skew", "c5_momentum",
-)  # fmt: skip
-"""The score that stands for each of the components 1 to 5."""
 
 COMPONENT_PAIRS: Mapping[str, tuple[str, str]] = {
     f"c{i + 1}_c{j + 1}": (f"{REPRESENTATIVES[i]}_d1", f"{REPRESENTATIVES[j]}_d1")
@@ -73,9 +68,16 @@ _TECHNICAL = {
 }
 _TARGETS = {"strd": "r5_strd", "spot": "r5_und"}
 _PARTNER = {
-    "spot": "r_und", "strd": "r_strd", "iv": "d_iv", "pcr": "d_pcr", "optvol": "optvol",
-    "fvol": "fvol",
+    name: (f"partner_{series}", series)
+    for name, series in (
+        ("spot", "r_und"), ("strd", "r_strd"), ("iv", "d_iv"), ("pcr", "d_pcr"),
+        ("optvol", "optvol"), ("fvol", "fvol"),
+    )
 }  # fmt: skip
+
+BETA_SERIES: tuple[str, ...] = ("spot", "strd")
+BETA_WINDOWS: tuple[int, ...] = (30, 60)
+"""Pairs with the partner whose slope is wanted too, and its minutes."""
 
 
 def pairs_needed(w: int) -> int:
@@ -84,53 +86,65 @@ def pairs_needed(w: int) -> int:
 
 
 @dataclass(frozen=True)
-class _PairSet:
-    """Pairs that share their windows.
+class Pair:
+    """Two series and what is wanted of them.
 
     Attributes:
-        pairs: x and y by the head of the column's name, to which the window is appended; a head
-            with the prefix ``c6_`` makes features as they stand.
-        windows: Minutes.
-        slopes: True where the slope of y on x is wanted beside the correlation.
+        x: One series.
+        y: The other, which slopes explain.
+        windows: Minutes of the correlations.
+        slopes: Minutes of the slopes of y on x.
     """
 
-    pairs: Mapping[str, tuple[str, str]]
+    x: str
+    y: str
     windows: tuple[int, ...]
-    slopes: bool = False
+    slopes: tuple[int, ...] = ()
+
+
+SHORT, MIDDLE = (15, 30, 60), (30, 60)
+PARTNER_WINDOWS = (30, 60, 120)
 
 
 @cache
-def _pair_sets() -> tuple[_PairSet, ...]:
-    short = {f"c6_corr_{name}": pair for name, pair in _STRADDLES.items()}
-    short |= {f"c6_anchor_{name}": pair for name, pair in ANCHORS.items()}
-    middle = {f"c6_corr_greek_{name}": pair for name, pair in _GREEKS.items()}
-    middle |= {f"c6_corr_flow_{name}": pair for name, pair in _FLOWS.items()}
-    middle |= {f"c6_corr_iv_{name}": pair for name, pair in _SMILE.items()}
-    middle |= {f"c6_corr_c5_{name}": pair for name, pair in _TECHNICAL.items()}
-    middle |= {f"c6_corr_{name}": pair for name, pair in COMPONENT_PAIRS.items()}
-    long = {
-        f"c6_corr_{score}_{target}": (f"{score}_d5", series)
-        for score in SCORES
-        for target, series in _TARGETS.items()
-    }
-    long |= {
-        "c6_xsym_lead_corr": ("r_und_before", "partner_r_und"),
-        "c6_xsym_lag_corr": ("r_und", "partner_r_und_before"),
-    }
-    quick = {
-        f"{what}_{k}": (f"{series}_{ASSETS[0]}_d1", f"{series}_{ASSETS[1]}_d1")
-        for k in PAIRED_SCALES
-        for what, series in (("rsi", f"rsi_{k}"), ("macd", f"macd_{k}_signal"))
-    }
-    partner = {f"c6_xsym_corr_{name}": (f"partner_{x}", x) for name, x in _PARTNER.items()}
-    return (
-        _PairSet(short, (15, 30, 60)),
-        _PairSet({TREND: ("minute", "path_strd")}, (15, 30, 60), slopes=True),
-        _PairSet(middle, (30, 60)),
-        _PairSet(quick, (30,)),
-        _PairSet(long, (60,)),
-        _PairSet(partner, (30, 60, 120), slopes=True),
-    )
+def pairs() -> Mapping[str, Pair]:
+    """All pairs by the head of the column's name, to which the window is appended.
+
+    A head with the prefix ``c6_`` makes features as they stand.
+    """
+    found = {f"c6_corr_{name}": Pair(*pair, SHORT) for name, pair in _STRADDLES.items()}
+    found |= {f"c6_anchor_{name}": Pair(*pair, SHORT) for name, pair in ANCHORS.items()}
+    found[TREND] = Pair("minute", "path_strd", SHORT, SHORT)
+    for name, (x, y) in _PARTNER.items():
+        slopes = BETA_WINDOWS if name in BETA_SERIES else ()
+        found[f"c6_xsym_corr_{name}"] = Pair(x, y, PARTNER_WINDOWS, slopes)
+    for family, named in (
+        ("greek_", _GREEKS), ("flow_", _FLOWS), ("iv_", _SMILE), ("c5_", _TECHNICAL),
+        ("", COMPONENT_PAIRS),
+    ):  # fmt: skip
+        found |= {f"c6_corr_{family}{name}": Pair(*pair, MIDDLE) for name, pair in named.items()}
+    for score in SCORES:
+        for target, series in _TARGETS.items():
+            found[f"c6_corr_{score}_{target}"] = Pair(f"{score}_d5", series, (60,))
+    found["c6_xsym_lead_corr"] = Pair("r_und_before", "partner_r_und", (60,))
+    found["c6_xsym_lag_corr"] = Pair("r_und", "partner_r_und_before", (60,))
+    for k in PAIRED_SCALES:
+        for what, series in (("rsi", f"rsi_{k}"), ("macd", f"macd_{k}_signal")):
+            x, y = (f"{series}_{asset}_d1" for asset in ASSETS)
+            found[f"{what}_{k}"] = Pair(x, y, (30,))
+    return found
+
+
+@cache
+def _stacks() -> tuple[Mapping[str, Pair], ...]:
+    """Pairs that are worked out together, over the windows that any of them wants.
+
+    What a pair does not want costs less than another stack: of a day, a window more is a few short
+    columns, while a stack more is as many columns as a window has.
+    """
+    common = {head: pair for head, pair in pairs().items() if set(pair.windows) <= set(MIDDLE)}
+    others = {head: pair for head, pair in pairs().items() if head not in common}
+    return common, others
 
 
 def correlations(frame: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
@@ -145,18 +159,32 @@ def correlations(frame: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
         where a variance is zero; ``slope_{head}_{w}m`` where slopes are wanted. Rows as given.
     """
     found: list[pl.Series] = []
-    for pair_set in _pair_sets():
-        plan, outputs = _plan(pair_set.windows, pair_set.slopes)
-        blocks = {head: {"x": x, "y": y} for head, (x, y) in pair_set.pairs.items()}
+    for stacked in _stacks():
+        plan, outputs = _plan(
+            tuple(sorted({w for pair in stacked.values() for w in pair.windows})),
+            tuple(sorted({w for pair in stacked.values() for w in pair.slopes})),
+        )
+        blocks = {head: {"x": pair.x, "y": pair.y} for head, pair in stacked.items()}
         found += run_stacked(frame, blocks, plan, outputs, engine)
-    return pl.DataFrame(found)
+    wanted = _wanted()
+    return pl.DataFrame([column for column in found if column.name in wanted])
 
 
 @cache
-def _plan(windows: tuple[int, ...], slopes: bool) -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+def _wanted() -> frozenset[str]:
+    """Columns that some pair asks for."""
+    rhos = {f"{head}_{w}m" for head, pair in pairs().items() for w in pair.windows}
+    return frozenset(
+        rhos | {f"slope_{head}_{w}m" for head, pair in pairs().items() for w in pair.slopes}
+    )
+
+
+@cache
+def _plan(
+    windows: tuple[int, ...], slopes: tuple[int, ...]
+) -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan()
     found = moments(p, "x", "y", windows)
     outputs = {f"{{}}_{w}m": found[w].correlation(pairs_needed(w)) for w in windows}
-    if slopes:
-        outputs |= {f"slope_{{}}_{w}m": found[w].slope(pairs_needed(w)) for w in windows}
+    outputs |= {f"slope_{{}}_{w}m": found[w].slope(pairs_needed(w)) for w in slopes}
     return p, outputs

@@ -13,7 +13,7 @@ from functools import cache
 import polars as pl
 
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.inputs import ROW_KEYS, FeatureInputs
+from mr_platform.features.inputs import ROW_KEYS, FeatureInputs, groups
 from mr_platform.features.kernels.oscillators import rsi_cutler
 from mr_platform.features.kernels.windows import (
     bridged,
@@ -44,6 +44,11 @@ SCORES: Mapping[str, str] = {
 }
 """Scores of earlier components that are set against prices, by their short name here."""
 
+REPRESENTATIVES: tuple[str, ...] = (
+    "c1_momentum", "c2_gamma", "c3_flow", "c4_skew", "c5_momentum",
+)  # fmt: skip
+"""The score that stands for each of the components 1 to 5."""
+
 TECHNICALS: tuple[str, ...] = (
     "c5_ema_slope_20_strd", "c5_ema_slope_20_und", "c5_atr_14_strd", "c5_atr_14_und",
     "c5_rv_30m_und", "c5_rv_60m_und", "c5_atr_daily_14d_und",
@@ -51,6 +56,8 @@ TECHNICALS: tuple[str, ...] = (
 """Further columns of C5 that C6 reads."""
 
 RSI_SCALES: tuple[int, ...] = (3, 5, 10, 15)
+"""Scales of the RSI of the underlying."""
+
 PAIRED_SCALES: tuple[int, ...] = (3, 5)
 """Scales at which straddle and underlying are compared."""
 
@@ -90,10 +97,11 @@ _STREAMS = (
     *(f"macd_{k}_signal_{asset}" for k in PAIRED_SCALES for asset in ASSETS),
 )
 _STEPPED = (
-    *SCORES, "c5_atr_14_strd", "c5_atr_14_und",
+    *REPRESENTATIVES, "c5_atr_14_strd", "c5_atr_14_und",
     *(f"rsi_{k}_{asset}" for k in PAIRED_SCALES for asset in ASSETS),
     *(f"macd_{k}_signal_{asset}" for k in PAIRED_SCALES for asset in ASSETS),
 )  # fmt: skip
+"""Series whose one-minute differences are paired."""
 _CELL_PLACES = 1 << 32
 _DTE_PLACES = 1 << 12
 
@@ -106,8 +114,9 @@ def c6_series(inputs: FeatureInputs) -> pl.DataFrame:
 
     Returns:
         The panel's rows in the panel's order: g, j, the panel's own series; scores by their
-        short name, ``TECHNICALS``; streams; ``rsi_{k}_{asset}``; ``{x}_d1`` and ``{x}_d5``
-        differences; flows; ``partner_{x}``; terms of window sums (``_derived``).
+        short name, ``TECHNICALS``; streams; ``rsi_{k}_{asset}``; differences ``{x}_d1`` over a
+        minute and ``{score}_d5`` over five; flows; ``partner_{x}``; terms of window sums
+        (``_derived``).
     """
     engine, panel = inputs.engine, inputs.panel
     frame = panel.select(GROUP, INDEX, *_OWN, *_FLOW_INPUTS, *_THETA_INPUTS)
@@ -115,8 +124,7 @@ def c6_series(inputs: FeatureInputs) -> pl.DataFrame:
         frame = frame.hstack(part.get_columns())
     plan, outputs = _relative_strength()
     price = {asset: {"price": PRICES[asset]} for asset in ASSETS}
-    strength = [s for s in run_stacked(frame, price, plan, outputs, engine) if s.name in _RSI]
-    frame = frame.hstack(strength)
+    frame = frame.hstack(run_stacked(frame, price, plan, outputs, engine))
     plan, outputs = _steps()
     frame = frame.hstack(
         run_stacked(frame, {name: {"x": name} for name in _STEPPED}, plan, outputs, engine)
@@ -126,23 +134,16 @@ def c6_series(inputs: FeatureInputs) -> pl.DataFrame:
     return frame.hstack(derived.get_columns())
 
 
-_RSI = {
-    f"rsi_{k}_{asset}"
-    for asset, scales in (("und", RSI_SCALES), ("strd", PAIRED_SCALES))
-    for k in scales
-}
-
-
 @cache
 def _relative_strength() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan()
-    return p, {f"rsi_{k}_{{}}": rsi_cutler(p, "price", k) for k in RSI_SCALES}
+    return p, {f"rsi_{k}_{{}}": rsi_cutler(p, "price", k) for k in PAIRED_SCALES}
 
 
 @cache
 def _steps() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan()
-    return p, {"{}_d1": diff1(p, "x"), "{}_d5": change(p, "x", RETURN_MINUTES)}
+    return p, {"{}_d1": diff1(p, "x")}
 
 
 @cache
@@ -169,6 +170,11 @@ def _derived() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
         # only minutes in which both indices move
         "agree_partner": pl.when((own != 0) & (other != 0)).then((own == other).cast(pl.Float64)),
     }
+    for k in RSI_SCALES:
+        if k not in PAIRED_SCALES:
+            outputs[f"rsi_{k}_und"] = rsi_cutler(p, PRICES["und"], k)
+    for score in SCORES:
+        outputs[f"{score}_d5"] = change(p, score, RETURN_MINUTES)
     for asset in ASSETS:
         outputs[f"r5_{asset}"] = rolling_sum(p, RETURNS[asset], RETURN_MINUTES, RETURN_NEEDED)
     for k in PAIRED_SCALES:
@@ -240,7 +246,8 @@ def _partner(inputs: FeatureInputs) -> pl.DataFrame:
     if inputs.partner is None:
         names = [f"partner_{name}" for name in PARTNER_SERIES]
         return pl.DataFrame(schema=dict.fromkeys(names, pl.Float64)).clear(panel.height)
-    own = _groups(panel).with_columns(
+    keys = ["symbol", "date", "dte"]
+    own = inputs.engine.collect(groups(panel, keys)).with_columns(
         wanted=pl.col("symbol").replace_strict(PARTNERS, default=None)
     )
     others = inputs.partner.filter(pl.col("symbol").is_in(own.get_column("wanted").to_list()))
@@ -249,17 +256,22 @@ def _partner(inputs: FeatureInputs) -> pl.DataFrame:
     place = pl.int_range(pl.len(), dtype=pl.Int64)
     rows = others.select(GROUP, INDEX, "present", place.alias("place"))
     order = (pl.col("dte") - pl.col("dte_other")).abs() * _DTE_PLACES + pl.col("dte_other")
-    offers = own.join(
-        _groups(others), left_on=["wanted", "date"], right_on=["symbol", "date"], suffix="_other"
-    ).select(
-        pl.col(GROUP).cast(pl.Int64).alias("own"),
-        pl.col(f"{GROUP}_other").alias(GROUP),
-        (order * _CELL_PLACES).alias("order"),
-    )
+    offers = (
+        own.lazy()
+        .join(
+            groups(others, keys),
+            left_on=["wanted", "date"], right_on=["symbol", "date"], suffix="_other",
+        )
+        .select(
+            pl.col(GROUP).cast(pl.Int64).alias("own"),
+            pl.col(f"{GROUP}_other").alias(GROUP),
+            (order * _CELL_PLACES).alias("order"),
+        )
+    )  # fmt: skip
     chosen = (
         rows.lazy()
         .filter("present")
-        .join(offers.lazy(), on=GROUP)
+        .join(offers, on=GROUP)
         .group_by((pl.col("own") * SESSION_MINUTES + pl.col(INDEX)).alias("cell"))
         .agg((pl.col("order") + pl.col("place")).min().alias("best"))
         .select("cell", (pl.col("best") % _CELL_PLACES).alias("place"))
@@ -283,7 +295,3 @@ def _partner_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     flows = _flows(p)
     known = {name: flows.get(name, pl.col(name)) for name in PARTNER_SERIES}
     return p, {f"partner_{name}": value for name, value in known.items()}
-
-
-def _groups(panel: pl.DataFrame) -> pl.DataFrame:
-    return panel.filter(pl.col(INDEX) == 0).select(GROUP, "symbol", "date", "dte")

@@ -43,7 +43,11 @@ def window_statistics(frame: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
         ``sum_{x}_{w}``, ``mean_{x}_{w}``, ``var_{x}_{w}`` (ddof 1); rows as given.
     """
     found: list[pl.Series] = []
-    for names, (plan, outputs) in ((_SUMMED + _AVERAGED, _sums()), (_VARYING, _variances())):
+    for names, (plan, outputs) in (
+        (_SUMMED, _sums()),
+        (_AVERAGED, _means()),
+        (_VARYING, _variances()),
+    ):
         found += run_stacked(frame, {name: {"x": name} for name in names}, plan, outputs, engine)
     return pl.DataFrame(found)
 
@@ -51,14 +55,20 @@ def window_statistics(frame: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
 @cache
 def _sums() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan()
-    outputs = {f"sum_{{}}_{w}": rolling_sum(p, "x", w, pairs_needed(w)) for w in SUM_WINDOWS}
+    return p, {f"sum_{{}}_{w}": rolling_sum(p, "x", w, pairs_needed(w)) for w in SUM_WINDOWS}
+
+
+@cache
+def _means() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    p = ColumnPlan()
     w = MEAN_WINDOW
-    return p, outputs | {f"mean_{{}}_{w}": rolling_mean(p, "x", w, pairs_needed(w))}
+    return p, {f"mean_{{}}_{w}": rolling_mean(p, "x", w, pairs_needed(w))}
 
 
 @cache
 def _variances() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan()
     outputs = {f"var_{{}}_{w}": rolling_var(p, "x", w, pairs_needed(w)) for w in VARIANCE_WINDOWS}
+    # of the level alone, but the sums are there
     w = LEVEL_WINDOW
     return p, outputs | {f"mean_{{}}_{w}": rolling_mean(p, "x", w, pairs_needed(w))}

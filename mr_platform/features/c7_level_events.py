@@ -16,15 +16,18 @@ from functools import lru_cache
 
 import polars as pl
 
-from mr_platform.features.column_plan import INDEX, ColumnPlan
+from mr_platform.features.column_plan import ColumnPlan
 from mr_platform.features.kernels.windows import (
     lag,
     session_count,
     session_count_where,
     window_count_where,
 )
+from mr_platform.features.stacks import Block, run_blocks
 from mr_platform.gateways.frame_engine import FrameEngine
-from mr_platform.trading_calendar import SESSION_MINUTES
+
+BAND = {"und": 0.0005, "strd": 0.005}
+"""Half width of the band around a level, as a share of the price."""
 
 BREAK_MINUTES = 5
 """Minutes on one side of the band that confirm a break."""
@@ -52,8 +55,6 @@ the last ten minutes fails.
 """
 
 ABOVE, BELOW = 1, -1
-
-_BLOCK = "b"
 
 
 @dataclass(frozen=True)
@@ -87,39 +88,23 @@ def level_events(levels: Sequence[Level], engine: FrameEngine) -> dict[str, list
         For each name the columns ``{name}_{event}``, the events being ``EVENT_COLUMNS``; rows as
         the level's.
     """
-    rows = [len(level.price) for level in levels]
-    minute = pl.int_range(sum(rows), dtype=pl.UInt32, eager=True)
-    stack = pl.DataFrame(
-        {
-            _BLOCK: minute // SESSION_MINUTES,
-            INDEX: (minute % SESSION_MINUTES).cast(pl.Int32),
-            "price": pl.concat([level.price for level in levels], rechunk=True),
-            "level": pl.concat([level.level for level in levels], rechunk=True),
-            "line": pl.concat([level.line for level in levels], rechunk=True),
-            "share": pl.concat(
-                [
-                    pl.repeat(level.band, count, eager=True)
-                    for level, count in zip(levels, rows, strict=True)
-                ]
-            ),
-        }
-    )
     plan, outputs = _event_plan()
-    found = engine.collect(plan.run(stack.lazy(), outputs))
-    taken: dict[str, list[pl.Series]] = {}
-    start = 0
-    for level, count in zip(levels, rows, strict=True):
-        part = found.slice(start, count)
-        taken[level.name] = [
-            part.get_column(event).alias(f"{level.name}_{event}") for event in EVENT_COLUMNS
-        ]
-        start += count
-    return taken
+    blocks: dict[str, Block] = {
+        level.name: {
+            "price": level.price,
+            "level": level.level,
+            "line": level.line,
+            "share": level.band,
+        }
+        for level in levels
+    }
+    found = iter(run_blocks(blocks, plan, outputs, engine))
+    return {level.name: [next(found) for _ in outputs] for level in levels}
 
 
 @lru_cache(maxsize=1)
 def _event_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
-    p = ColumnPlan(group=_BLOCK)
+    p = ColumnPlan()
     price, level = pl.col("price"), pl.col("level")
     band = p.let(price * pl.col("share"))
     distance = p.let(price - level)
@@ -147,7 +132,7 @@ def _event_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
         then = p.let(lag(p, entry, HOLD_MINUTES))
         output[f"touched_{side}"] = _flag(then & price.is_not_null())
         output[f"held_{side}"] = _flag(then & (judged == home))
-    return p, output
+    return p, {f"{{}}_{event}": output[event] for event in EVENT_COLUMNS}
 
 
 def place(p: ColumnPlan, distance: pl.Expr, band: pl.Expr) -> pl.Expr:

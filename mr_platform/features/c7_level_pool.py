@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
+from mr_platform.features.kernels.across import count_where_across
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "prev_day": ("pdh", "pdl", "pdc"),
@@ -67,21 +68,14 @@ def confluence_counts(
     Returns:
         Counts by side and reach: ``support`` below the price or at it, ``resistance`` above it.
     """
-
-    def count(conditions: Sequence[pl.Expr]) -> pl.Expr:
-        return p.let(pl.sum_horizontal([x.cast(pl.Int32) for x in conditions]))
-
-    above = count([x < 0.0 for x in away])
+    above = p.let(count_where_across([x < 0.0 for x in away]))
     counts: dict[tuple[str, float], pl.Expr] = {}
     for reach in reaches:
-        counts["support", reach] = count([x <= reach for x in away]) - above
-        counts["resistance", reach] = above - count([x < -reach for x in away])
+        near = p.let(count_where_across([x <= reach for x in away]))
+        beyond = p.let(count_where_across([x < -reach for x in away]))
+        counts["support", reach] = near - above
+        counts["resistance", reach] = above - beyond
     return counts
-
-
-def known_levels(levels: Sequence[pl.Expr]) -> pl.Expr:
-    """Number of levels that are not null (Int32)."""
-    return pl.sum_horizontal([x.is_not_null().cast(pl.Int32) for x in levels])
 
 
 def nearest(levels: Sequence[pl.Expr], side: str) -> pl.Expr:
@@ -131,7 +125,7 @@ def sources_near(level: pl.Expr, reach: pl.Expr, levels: Levels) -> pl.Expr:
         least_distance(level, [levels[name] for name in names]) <= reach
         for names in GROUPS.values()
     ]
-    return pl.sum_horizontal([x.cast(pl.Int32) for x in found])
+    return count_where_across(found)
 
 
 def touches_near(level: pl.Expr, reach: pl.Expr, levels: Levels, counts: Levels) -> pl.Expr:

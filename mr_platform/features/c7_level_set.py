@@ -17,12 +17,18 @@ import polars as pl
 
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.inputs import FeatureInputs, underlying
+from mr_platform.features.inputs import (
+    FeatureInputs,
+    groups,
+    symbol_days,
+    underlying,
+    written_out,
+)
 from mr_platform.features.kernels.durations import minutes_unchanged
 from mr_platform.features.kernels.levels import pivots
+from mr_platform.features.kernels.weighted import session_weighted_deviation
 from mr_platform.features.kernels.windows import (
     TINY,
-    first_valid,
     forward_filled,
     lag,
     log,
@@ -33,11 +39,9 @@ from mr_platform.features.kernels.windows import (
     session_count,
     session_max,
     session_min,
-    session_sum,
     window_count,
 )
 from mr_platform.features.level_history import (
-    EMPTY_DAILY,
     SPOT,
     WEEK_DAYS_NEEDED,
     level_keys,
@@ -88,18 +92,11 @@ def period_prices(inputs: FeatureInputs, asset: str) -> pl.LazyFrame:
 
     Returns:
         u (spot) or g (strd) with day_high, day_low, day_close and for spot week_high, week_low;
-        null where the period has no prices; one row each, and one row of nulls.
+        null where the period has no prices; one row each.
     """
-    history = inputs.history.get("hist_daily", EMPTY_DAILY)
-    group = DAY if asset == SPOT else GROUP
+    history = inputs.past_table("hist_daily")
     keys = level_keys(asset)
-    names = [group, *keys]
-    groups = inputs.panel.lazy().filter(pl.col("j") == 0).select(names)
-    if asset == SPOT:
-        groups = groups.unique(maintain_order=True)
-    # one row alone would be held as a constant, which divides with another last bit than a column
-    nothing = inputs.panel.clear().select(names).clear(1).lazy()
-    rows = pl.concat([groups, nothing])
+    rows = symbol_days(inputs.panel) if asset == SPOT else groups(inputs.panel, keys)
     day = previous_day(history, inputs.days, asset).rename(
         {what: f"day_{what}" for what in ("high", "low", "close")}
     )
@@ -231,8 +228,6 @@ def weighted_price(
 ) -> WeightedPrice:
     """Volume-weighted mean and deviation over the minutes with both price and volume.
 
-    Prices are taken from the first of them, so that the squares keep their digits.
-
     Args:
         p: The plan; its group is the session.
         price: Price of the minute.
@@ -241,21 +236,15 @@ def weighted_price(
     """
     column = p.let(price)
     weight = p.let(pl.when(column.is_not_null()).then(p.let(volume).cast(pl.Float64)))
-    entered = p.let(pl.when(weight.is_not_null()).then(column))
-    origin = first_valid(p, entered)
-    offset = p.let(entered - origin)
-    total = session_sum(p, weight)
-    mean_offset = p.let(ratio(session_sum(p, offset * weight), total))
-    mean_square = ratio(session_sum(p, offset * offset * weight), total)
-    mean = p.let(origin + mean_offset)
-    variance = p.let(mean_square - mean_offset * mean_offset)
+    moments = session_weighted_deviation(p, column, weight)
+    mean, variance = p.let(moments.origin + moments.mean), moments.variance
     clear = variance > TINY * (variance + mean * mean)
     spread = pl.when(clear).then(variance.sqrt()).otherwise(pl.when(mean.is_not_null()).then(0.0))
     shown = p.let(quoted).is_not_null()
     return WeightedPrice(
         mean=p.let(pl.when(shown).then(mean)),
         spread=p.let(pl.when(shown).then(spread)),
-        count=session_count(p, weight),
+        count=moments.count,
     )
 
 
@@ -296,7 +285,8 @@ def price_levels(inputs: FeatureInputs) -> tuple[pl.DataFrame, pl.DataFrame]:
         )
     )  # fmt: skip
     plan, outputs = _level_plan()
-    found = engine.collect(plan.run(pl.concat([spot, straddle]), outputs))
+    both = written_out(engine.collect(pl.concat([spot, straddle])))
+    found = engine.collect(plan.run(both.lazy(), outputs))
     rows = found.height - panel.height
     return found.slice(0, rows), found.slice(rows)
 

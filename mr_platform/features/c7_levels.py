@@ -17,7 +17,9 @@ from functools import lru_cache
 
 import polars as pl
 
+from mr_platform.features.c7_level_chances import passing_chances
 from mr_platform.features.c7_level_events import (
+    BAND,
     MINUTES_NEEDED,
     Level,
     count_so_far,
@@ -28,7 +30,6 @@ from mr_platform.features.c7_level_pool import (
     EXPIRY_LEVELS,
     SIDES,
     confluence_counts,
-    known_levels,
     least_distance,
 )
 from mr_platform.features.c7_level_set import LINE_LEVELS, ROUND_STEPS, price_levels, round_level
@@ -36,19 +37,14 @@ from mr_platform.features.c7_momentum_levels import (
     STREAM_NAMES,
     shared_momentum,
 )
-from mr_platform.features.c7_nearest_levels import (
-    BAND,
-    Columns,
-    around_spot,
-    level_volume,
-    passing_chances,
-    shared_pool,
-)
+from mr_platform.features.c7_nearest_levels import Columns, around_spot, shared_pool
 from mr_platform.features.c7_volume_profile import PROFILE_LEVELS, volume_profile
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.inputs import FeatureInputs, spread, underlying
+from mr_platform.features.kernels.across import count_across
 from mr_platform.features.kernels.durations import minutes_unchanged
+from mr_platform.features.kernels.volatility import mean_square
 from mr_platform.features.kernels.windows import (
     log,
     open_value,
@@ -59,7 +55,7 @@ from mr_platform.features.kernels.windows import (
     window_count_where,
     window_sum,
 )
-from mr_platform.features.streams import EMPTY_MINUTES, UNDERLYING, asset_streams
+from mr_platform.features.streams import UNDERLYING, asset_streams
 
 BREAK_LEVELS: tuple[str, ...] = (
     "pdh", "pdl", "orh", "orl", "pp", "r1", "s1", "pwh", "pwl", "pdc",
@@ -80,6 +76,13 @@ STRADDLE_REACH = 0.01
 STRADDLE_LEVELS_NEEDED = 4
 SIGMA_MINUTES = 30
 SIGMA_NEEDED = 20
+"""Minutes of the realised volatility that chances are reckoned with, and its returns needed."""
+
+VOLUME_MINUTES = 60
+VOLUME_NEEDED = 40
+VOLUME_AT_LEVEL_NEEDED = 3
+"""Minutes whose volume is compared with that at levels, and how many of either are needed."""
+
 REJECTION_MINUTES = 15
 REJECTION_NEEDED = 10
 REJECTION_SHARE = 0.5
@@ -161,7 +164,7 @@ def _day_columns(
     """What all expiries share: finished features, and parts for ``_panel_plan``."""
     engine = inputs.engine
     momentum = asset_streams(
-        inputs.panel, inputs.history.get("hist_minute", EMPTY_MINUTES), inputs.days, UNDERLYING,
+        inputs.panel, inputs.past_table("hist_minute"), inputs.days, UNDERLYING,
         STREAM_NAMES, engine,
     )  # fmt: skip
     pool = [f"{kind}_{name}" for kind in "la" for name in DAY_LEVELS]
@@ -208,7 +211,7 @@ def _day_plan() -> tuple[ColumnPlan, Columns]:
             spot - pl.col("l_pdl"), p.let(pl.col("l_pdh") - pl.col("l_pdl"))
         ),
         "c7_outside_prev_range_share": _outside_share(p),
-        "u_sigma": _sigma(p),
+        "u_sigma": mean_square(p, "r_und", "r_und_min", SIGMA_MINUTES, SIGMA_NEEDED).sqrt(),
     }
     output |= {
         f"c7_profile_{name}_dist": _distance("spot", pl.col(name)) for name in PROFILE_LEVELS
@@ -245,17 +248,6 @@ def _holds(p: ColumnPlan, names: Sequence[str], prefix: str) -> Columns:
         for what in ("touched", "held")
         for side in SIDES
     }
-
-
-def _sigma(p: ColumnPlan) -> pl.Expr:
-    """Realised volatility a minute over half an hour, per minute that the returns span."""
-    returns = pl.col("r_und")
-    squares = window_sum(p, p.let(returns * returns), SIGMA_MINUTES)
-    minutes = window_sum(
-        p, p.let(pl.when(returns.is_not_null()).then(pl.col("r_und_min"))), SIGMA_MINUTES
-    )
-    enough = window_count(p, "r_und", SIGMA_MINUTES) >= SIGMA_NEEDED
-    return pl.when(enough).then(ratio(squares, minutes.cast(pl.Float64)).sqrt())
 
 
 def _outside_share(p: ColumnPlan) -> pl.Expr:
@@ -312,7 +304,7 @@ def _panel_plan() -> tuple[ColumnPlan, Columns]:
     counts = {name: pl.col(f"c7_touches_{name}") for name in TOUCH_LEVELS}
     counts |= {name: pl.col(f"{name}_touches") for name in WALLS}
     output |= around_spot(p, pool, counts)
-    output |= level_volume(p, pool)
+    output |= _level_volume(p, pool)
     output |= _straddle(p)
     return p, output
 
@@ -341,11 +333,26 @@ def _open_interest(p: ColumnPlan) -> Columns:
     return output
 
 
+def _level_volume(p: ColumnPlan, pool: Columns) -> Columns:
+    """Volume of the future at levels against its mean."""
+    spot, volume = pl.col("spot"), pl.col("fut_volume").cast(pl.Float64)
+    band = p.let(spot * BAND["und"])
+    own = least_distance(spot, [pool[name] for name in EXPIRY_LEVELS]) <= band
+    at_level = p.let(pl.col("u_at_level") | own.fill_null(False))
+    there = p.let(pl.when(at_level).then(volume))
+    minutes, minutes_there = (window_count(p, x, VOLUME_MINUTES) for x in (p.let(volume), there))
+    mean = ratio(window_sum(p, p.let(volume), VOLUME_MINUTES), minutes.cast(pl.Float64))
+    mean_there = ratio(window_sum(p, there, VOLUME_MINUTES), minutes_there.cast(pl.Float64))
+    enough = (minutes >= VOLUME_NEEDED) & (minutes_there >= VOLUME_AT_LEVEL_NEEDED)
+    share = p.let(ratio(mean_there, mean))
+    return {"c7_level_volume_ratio_60m": pl.when(enough).then(log(share))}
+
+
 def _straddle(p: ColumnPlan) -> Columns:
     """Breaks and confluence of the straddle, and levels met by both prices at once."""
     price = pl.col("strd")
     away = [pl.col(f"a_{name}") for name in STRADDLE_LEVELS]
-    known = p.let(known_levels(away))
+    known = p.let(count_across(away))
     output: Columns = {
         f"c7_strd_break_{name}": pl.col(f"strd_{name}_break") for name in STRADDLE_BREAK_LEVELS
     }

@@ -25,12 +25,12 @@ from mr_platform.features.kernels.windows import (
     session_count,
     sign,
 )
+from mr_platform.features.streams import MACD_SCALES
 
 MAIN_SCALE = 5
 """Minutes of the RSI and MACD that most features read."""
 
 RSI_SCALES: tuple[int, ...] = (3, 5, 10)
-MACD_SCALES: tuple[int, ...] = (3, 5, 10, 15)
 
 SCALES_NEEDED = 2
 """Scales of three that a mean over RSI scales needs."""

@@ -16,23 +16,12 @@ import polars as pl
 
 from mr_platform.features.c8_votes import CHANNELS, channel_of, vote_frame
 from mr_platform.features.column_plan import GROUP, ColumnPlan
+from mr_platform.features.inputs import ZONE_KEYS
 from mr_platform.gateways.frame_engine import FrameEngine
 
 TABLE = "hist_c8_zone"
 
-ZONE_KEYS: tuple[str, ...] = ("symbol", "date", "dte_bucket", "zone_name")
-"""A row of the table."""
-
 ZONE_VALUES: tuple[str, ...] = tuple(f"consensus_{channel}" for channel in CHANNELS)
-
-EMPTY_CONSENSUS = pl.LazyFrame(
-    schema={
-        **dict.fromkeys(ZONE_KEYS, pl.String),
-        "date": pl.Date,
-        **dict.fromkeys(ZONE_VALUES, pl.Float64),
-    }
-)
-"""``hist_c8_zone`` without rows, for a first day."""
 
 
 def consensus_history(

@@ -17,7 +17,7 @@ from itertools import combinations
 
 import polars as pl
 
-from mr_platform.features.c8_history import EMPTY_CONSENSUS, TABLE, ZONE_KEYS
+from mr_platform.features.c8_history import TABLE, ZONE_VALUES
 from mr_platform.features.c8_votes import (
     ALERT,
     CHANNELS,
@@ -33,8 +33,8 @@ from mr_platform.features.c8_votes import (
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import wide
-from mr_platform.features.inputs import FeatureInputs
-from mr_platform.features.kernels.across import sum_across
+from mr_platform.features.inputs import ZONE_KEYS, FeatureInputs, groups
+from mr_platform.features.kernels.across import count_where_across, sum_across
 from mr_platform.features.kernels.dependence import pearson
 from mr_platform.features.kernels.ranks import percentile
 from mr_platform.features.kernels.windows import (
@@ -108,13 +108,8 @@ def c8_features(inputs: FeatureInputs) -> pl.DataFrame:
 def _with_past(frame: pl.LazyFrame, inputs: FeatureInputs) -> pl.LazyFrame:
     """The frame with the past zone means of its bucket and zone beside it."""
     keys = [key for key in ZONE_KEYS if key != "date"]
-    values = [_past_name(channel) for channel in CHANNELS]
     past = wide(
-        inputs.history.get(TABLE, EMPTY_CONSENSUS),
-        inputs.days,
-        keys=keys,
-        values=values,
-        depth=HISTORY_DAYS,
+        inputs.past_table(TABLE), inputs.days, keys=keys, values=ZONE_VALUES, depth=HISTORY_DAYS
     )
     return frame.join(past, on=["date", *keys], how="left", maintain_order="left")
 
@@ -126,7 +121,7 @@ def _past_name(channel: str) -> str:
 def _doublings(panel: pl.DataFrame) -> int:
     """How often a reach of one expiry must double to span the expiries of any day."""
     # a row an expiry, worked out here: the plan itself depends on the answer
-    days = panel.lazy().filter(pl.col(INDEX) == 0).group_by(DAY).agg(pl.len())
+    days = groups(panel, [DAY]).group_by(DAY).agg(pl.len())
     most = days.select(pl.col("len").max()).collect().item() or 0
     return (max(int(most), 2) - 2).bit_length()
 
@@ -156,19 +151,14 @@ def _agreement(p: ColumnPlan, name: str, channel: Channel) -> Features:
     values = list(channel.votes.values())
     squares = sum_across([(value - channel.consensus) ** 2 for value in values])
     like = [(sign(value) == channel.side) & (channel.side != 0.0) for value in values]
-    above = _number([value > CONFLICT for value in values])
-    below = _number([value < -CONFLICT for value in values])
+    above = count_where_across([value > CONFLICT for value in values])
+    below = count_where_across([value < -CONFLICT for value in values])
     yield f"c8_{score}_agreement_score", channel.agreement
     yield f"c8_consensus_{name}", channel.consensus
     yield f"c8_dispersion_{name}", channel.if_enough((squares / channel.count).sqrt())
-    yield f"c8_majority_share_{name}", channel.if_enough(_number(like) / channel.count)
+    yield f"c8_majority_share_{name}", channel.if_enough(count_where_across(like) / channel.count)
     yield f"c8_conflict_pairs_{name}", channel.if_enough(above * below)
     yield f"c8_agreement_change_15m_{name}", p.let(change(p, channel.agreement, AGREEMENT_CHANGE))
-
-
-def _number(conditions: list[pl.Expr]) -> pl.Expr:
-    """How many conditions hold; null counts as no."""
-    return pl.sum_horizontal([one.fill_null(False).cast(pl.Int32) for one in conditions])
 
 
 # -- across the expiries of a minute --------------------------------------------------------------
@@ -213,7 +203,7 @@ def _across_expiries(p: ColumnPlan, name: str, channel: Channel, days: _Expiries
     yield f"c8_dte_term_slope_{name}", _term_slope(p, x, count)
     yield f"c8_dte_vs_nearest_{name}", x - _nearest(p, x, days)
     yield f"c8_dte_weighted_consensus_{name}", channel.if_enough(_weighted(p, name, channel))
-    yield f"c8_dte_pctl_20d_{name}", percentile(x, past, HISTORY_NEEDED)
+    yield f"c8_dte_pctl_20d_{name}", percentile(p, x, past, HISTORY_NEEDED)
 
 
 def _of_minute(p: ColumnPlan, column: pl.Expr) -> pl.Expr:
@@ -301,7 +291,7 @@ def _completeness() -> Features:
     shares = [pl.col(valid_count(name)) / size for name, size in sizes.items()]
     weak = [pl.col(valid_count(name)) * 5 < WEAK_FIFTHS * size for name, size in sizes.items()]
     yield "c8_data_completeness", sum_across(shares) / len(VOTING)
-    yield "c8_weak_components", _number(weak)
+    yield "c8_weak_components", count_where_across(weak)
 
 
 def _confidence(p: ColumnPlan, found: dict[str, pl.Expr]) -> Features:

@@ -12,7 +12,7 @@ they have one order everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +21,7 @@ import polars as pl
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.inputs import ROW_KEYS
-from mr_platform.features.kernels.across import sum_across
+from mr_platform.features.kernels.across import count_across, sum_across
 from mr_platform.features.kernels.windows import ratio, session_mean, session_rms, session_std, sign
 from mr_platform.registry.loader import load_registry
 
@@ -192,7 +192,8 @@ def _series(vote: Vote) -> pl.Expr:
     if vote.series != BREAK_MEAN:
         return pl.col(vote.series)
     breaks = [pl.col(name) for name in break_series()]
-    return pl.when(_count(breaks) >= BREAKS_NEEDED).then(sum_across(breaks) / _count(breaks))
+    count = count_across(breaks)
+    return pl.when(count >= BREAKS_NEEDED).then(sum_across(breaks) / count)
 
 
 def expanding_z(p: ColumnPlan, x: str | pl.Expr, min_periods: int) -> pl.Expr:
@@ -237,13 +238,9 @@ def channel_of(p: ColumnPlan, channel: str) -> Channel:
     """
     named = votes(p, channel)
     values = list(named.values())
-    count, total = p.let(_count(values)), p.let(sum_across(values))
+    count, total = p.let(count_across(values)), p.let(sum_across(values))
     size = p.let(sum_across([value.abs() for value in values]))
     enough = count >= VOTES_NEEDED
     consensus = p.let(pl.when(enough).then(total / count))
     agreement = p.let(pl.when(enough).then(ratio(total.abs(), size)))
     return Channel(named, count, consensus, agreement, p.let(sign(consensus)))
-
-
-def _count(values: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.sum_horizontal([value.is_not_null().cast(pl.Int32) for value in values])

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mr_platform.features.chain_grid import DAY
-from mr_platform.features.column_plan import INDEX
+from mr_platform.features.column_plan import GROUP, INDEX
+from mr_platform.features.table_schemas import empty_table
 from mr_platform.gateways.frame_engine import CpuEngine, FrameEngine
 
 ROW_KEYS: tuple[str, ...] = ("symbol", "ts_minute", "dte")
 """A row of a component's table."""
+
+ZONE_KEYS: tuple[str, ...] = ("symbol", "date", "dte_bucket", "zone_name")
+"""A row of a history table that keeps one value for each zone of a day."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,26 @@ class FeatureInputs:
     components: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
     partner: pl.DataFrame | None = None
 
+    def past_table(self, name: str) -> pl.LazyFrame:
+        """A history table by name, without rows where none was loaded."""
+        table = self.history.get(name)
+        return empty_table(name) if table is None else table
+
+
+def groups(panel: pl.DataFrame, columns: Sequence[str]) -> pl.LazyFrame:
+    """What does not change inside a group: g and the columns, one row a group, ascending by g.
+
+    Args:
+        panel: A minute panel.
+        columns: Columns that are equal in all rows of a group.
+    """
+    return panel.lazy().filter(pl.col(INDEX) == 0).select(GROUP, *columns)
+
+
+def symbol_days(panel: pl.DataFrame) -> pl.LazyFrame:
+    """The (symbol, date) of a panel: u, symbol, date, one row each, ascending by u."""
+    return underlying(panel, []).filter(pl.col(INDEX) == 0).select(DAY, "symbol", "date")
+
 
 def underlying(panel: pl.DataFrame, columns: Sequence[str]) -> pl.LazyFrame:
     """Series that all expiries share, once a minute: u, j, symbol, date and the columns.
@@ -54,7 +78,7 @@ def underlying(panel: pl.DataFrame, columns: Sequence[str]) -> pl.LazyFrame:
         375 rows for each (symbol, date), ascending by u and j.
     """
     # the first group of a (symbol, date) holds every minute, and u ascends with g
-    first = pl.col("g") == pl.col("g").min().over(DAY)
+    first = pl.col(GROUP) == pl.col(GROUP).min().over(DAY)
     return panel.lazy().filter(first).select(DAY, INDEX, "symbol", "date", *columns)
 
 

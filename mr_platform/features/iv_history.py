@@ -13,12 +13,9 @@ import polars as pl
 
 from mr_platform.features.chain_grid import CELL, DAY
 from mr_platform.features.column_plan import ColumnPlan
-from mr_platform.features.kernels.windows import ratio, window_count, window_sum
+from mr_platform.features.kernels.volatility import annual, mean_square
 from mr_platform.gateways.frame_engine import FrameEngine
 from mr_platform.trading_calendar import ZONES
-
-YEAR_MINUTES = 94_500
-"""Session minutes of a year: 252 days of 375."""
 
 PREMIUM_WINDOW = 60
 """Minutes of realised volatility in the daily risk premium."""
@@ -109,13 +106,4 @@ def premium(p: ColumnPlan, w: int, needed: int) -> pl.Expr:
         w: Minutes.
         needed: One-minute returns that the window must hold.
     """
-    minutes = p.let(pl.col("r_und_min").cast(pl.Int32))
-    squares = window_sum(p, pl.col("r_und") * pl.col("r_und"), w)
-    enough = window_count(p, "r_und", w) >= needed
-    realised = realised_volatility(squares, window_sum(p, minutes, w))
-    return p.let(pl.when(enough).then(pl.col("iv_atm") - realised))
-
-
-def realised_volatility(squares: pl.Expr, minutes: pl.Expr) -> pl.Expr:
-    """Annual volatility from the sum of squared returns and the minutes that they cover."""
-    return (YEAR_MINUTES * ratio(squares, minutes)).sqrt()
+    return p.let(pl.col("iv_atm") - annual(mean_square(p, "r_und", "r_und_min", w, needed)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from mr_platform.features.history import DAILY_PRICES, past
+from mr_platform.features.history import past
 
 SPOT = "spot"
 """The asset that has one price for all expiries."""
@@ -20,16 +20,6 @@ WEEK_DEPTH = 14
 
 WEEK_DAYS_NEEDED = 2
 """Days of the previous week that weekly levels need."""
-
-EMPTY_DAILY = pl.LazyFrame(
-    schema={
-        "symbol": pl.String, "date": pl.Date, "expiry_date": pl.Date, "dte": pl.Int64,
-        "dte_bucket": pl.String,
-        **{f"{name}_{what}": pl.Float64
-           for name in DAILY_PRICES for what in ("open", "high", "low", "close")},
-    }
-)  # fmt: skip
-"""The prices of ``hist_daily`` without rows, for a first day."""
 
 _THURSDAY_BASED = 3  # 1970-01-01, day 0, was a Thursday: three days after its Monday
 

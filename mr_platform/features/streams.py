@@ -29,8 +29,8 @@ import polars as pl
 
 from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
-from mr_platform.features.history import HIST_MINUTE_COLUMNS, STREAM_INDEX, stream
-from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.history import STREAM_INDEX, stream
+from mr_platform.features.inputs import FeatureInputs, spread
 from mr_platform.features.kernels.durations import minutes_unchanged
 from mr_platform.features.kernels.moving_averages import ema_span, macd, wilder_mean
 from mr_platform.features.kernels.windows import lag, ratio, sign
@@ -60,14 +60,6 @@ ADX_BARS_NEEDED = 28
 CROSS_AGE_LIMIT = 750
 """Greatest age of a crossover, in minutes: two sessions."""
 
-EMPTY_MINUTES = pl.LazyFrame(
-    schema={
-        "symbol": pl.String, "date": pl.Date, "expiry_date": pl.Date, INDEX: pl.Int32,
-        **dict.fromkeys(HIST_MINUTE_COLUMNS, pl.Float64),
-    }
-)  # fmt: skip
-"""``hist_minute`` without rows, for a first day."""
-
 _PRICE: Mapping[str, str] = {STRADDLE: "strd", UNDERLYING: "spot"}
 _RANGE_PRICE: Mapping[str, str] = {STRADDLE: "strd", UNDERLYING: "fut"}
 _GROUP: Mapping[str, str] = {STRADDLE: GROUP, UNDERLYING: DAY}
@@ -87,14 +79,14 @@ def streams(inputs: FeatureInputs, names: Sequence[str]) -> pl.DataFrame:
     Returns:
         The columns ``names``, one row for each panel row, in the panel's order.
     """
-    history = inputs.history.get("hist_minute", EMPTY_MINUTES)
+    history = inputs.past_table("hist_minute")
     columns: dict[str, pl.Series] = {}
     for asset in ASSETS:
         wanted = tuple(name for name in names if name.endswith(f"_{asset}"))
         if wanted:
             found = asset_streams(inputs.panel, history, inputs.days, asset, wanted, inputs.engine)
             if asset == UNDERLYING:
-                found = _on_every_expiry(found, inputs)
+                found = inputs.engine.collect(spread(found.lazy(), inputs.panel))
             columns.update((name, found[name]) for name in wanted)
     return pl.DataFrame([columns[name] for name in names])
 
@@ -122,32 +114,28 @@ def asset_streams(
         as those of ``inputs.underlying``.
     """
     group = _GROUP[asset]
-    rows = stream(
-        panel, hist_minute, days, STREAM_DAYS, _INPUTS[asset], by_expiry=asset == STRADDLE
-    )
-    plan, outputs = _plan(asset, tuple(names))
+    plan, outputs, columns = _plan(asset, tuple(names))
+    rows = stream(panel, hist_minute, days, STREAM_DAYS, columns, by_expiry=asset == STRADDLE)
     today = plan.run(rows, outputs, keep=[group, STREAM_INDEX, INDEX]).filter(
         pl.col(STREAM_INDEX) >= STREAM_DAYS * SESSION_MINUTES
     )
     return engine.collect(today.select(group, INDEX, *names))
 
 
-def _on_every_expiry(day_frame: pl.DataFrame, inputs: FeatureInputs) -> pl.DataFrame:
-    """Rows of (u, j) repeated for the panel's rows."""
-    rows = inputs.panel.lazy().select(DAY, INDEX)
-    return inputs.engine.collect(
-        rows.join(day_frame.lazy(), on=[DAY, INDEX], how="left", maintain_order="left")
-    )
-
-
 # -- the series -----------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=64)
-def _plan(asset: str, names: tuple[str, ...]) -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+def _plan(
+    asset: str, names: tuple[str, ...]
+) -> tuple[ColumnPlan, dict[str, pl.Expr], tuple[str, ...]]:
+    """Plan and outputs for some series of an asset, and the columns of the panel that they read."""
     p = ColumnPlan(group=_GROUP[asset], index=STREAM_INDEX, length=STREAM_MINUTES)
     known = _series(p, asset)
-    return p, {name: known[name]() for name in names}
+    outputs = {name: known[name]() for name in names}
+    made = [*outputs.values(), *[expression for _, expression in p.expressions()]]
+    read = {root for expression in made for root in expression.meta.root_names()}
+    return p, outputs, tuple(name for name in _INPUTS[asset] if name in read)
 
 
 def _series(p: ColumnPlan, asset: str) -> dict[str, Callable[[], pl.Expr]]:

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import polars as pl
 
+from mr_platform.features.chain_grid import DAY
 from mr_platform.features.column_plan import GROUP, INDEX
+from mr_platform.features.inputs import ZONE_KEYS, underlying
 from mr_platform.features.kernels.windows import ratio
 from mr_platform.features.streams import ATR_SPANS, STRADDLE, UNDERLYING, asset_streams
 from mr_platform.gateways.frame_engine import FrameEngine
-
-ZONE_KEYS: tuple[str, ...] = ("symbol", "date", "dte_bucket", "zone_name")
-"""A row of the table."""
 
 STRADDLE_ATR: tuple[str, ...] = tuple(f"atrp_{span}_{STRADDLE}" for span in ATR_SPANS)
 UNDERLYING_ATR: tuple[str, ...] = tuple(f"atrp_{span}_{UNDERLYING}" for span in ATR_SPANS)
 DECAY = "decay_rate"
 
 ZONE_VALUES: tuple[str, ...] = (*STRADDLE_ATR, *UNDERLYING_ATR, DECAY)
-
-EMPTY_ZONES = pl.LazyFrame(
-    schema={
-        **dict.fromkeys(ZONE_KEYS, pl.String),
-        "date": pl.Date,
-        **dict.fromkeys(ZONE_VALUES, pl.Float64),
-    }
-)
-"""``hist_zone`` without rows, for a first day."""
 
 
 def zone_history(
@@ -70,8 +60,8 @@ def zone_history(
     by_day = (
         shared.lazy()
         .join(
-            panel.lazy().select("u", INDEX, "symbol", "date", "zone_name").unique(),
-            on=["u", INDEX],
+            underlying(panel, ["zone_name"]),
+            on=[DAY, INDEX],
             how="left",
             maintain_order="left",
         )

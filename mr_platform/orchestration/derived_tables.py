@@ -20,11 +20,8 @@ from mr_platform.errors import MissingInputError
 from mr_platform.features.c8_history import consensus_history
 from mr_platform.features.chain_grid import CHAIN_COLUMNS, GROUP_KEYS
 from mr_platform.features.compute import FEATURE_FUNCTIONS, compute_component
-from mr_platform.features.history import (
-    daily_history,
-    minute_history,
-    previous_days,
-)
+from mr_platform.features.day_history import daily_history, minute_history
+from mr_platform.features.history import previous_days
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.features.iv_history import iv_day_history, iv_zone_history
 from mr_platform.features.minute_panel import minute_panel, numbered, stored
@@ -142,13 +139,15 @@ class Chunk:
 
         Tables are read by Polars on the CPU whatever the engine: cuDF does not scan partitioned
         folders, and a frame that an engine works out as written would read them once a mention.
+        In one piece: sums over a group add piece by piece, so that their last bits would tell
+        into how many files a table is cut.
         """
-        return self.own(table).collect().lazy()
+        return self.own(table).collect().rechunk().lazy()
 
     def earlier(self, table: str, days: pl.LazyFrame) -> pl.LazyFrame:
         """Rows of the earlier dates in ``days`` (column hist_date), read; why: see ``loaded``."""
         dates = days.collect().get_column("hist_date").unique().to_list()
-        return self.frames[table].filter(pl.col("date").is_in(dates)).collect().lazy()
+        return self.frames[table].filter(pl.col("date").is_in(dates)).collect().rechunk().lazy()
 
     def panel(self) -> pl.DataFrame:
         """The minute panel of the chunk's partitions, numbered."""
@@ -272,7 +271,7 @@ def _panel_history() -> list[DerivedTable]:
         "hist_c4_zone": iv_zone_history,
     }
     modules = {
-        "hist_minute": "history", "hist_daily": "history", "hist_c3_zone": "oi_history",
+        "hist_minute": "day_history", "hist_daily": "day_history", "hist_c3_zone": "oi_history",
         "hist_c4_day": "iv_history", "hist_c4_zone": "iv_history",
     }  # fmt: skip
     made = [

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import dagster as dg
@@ -35,6 +35,7 @@ from mr_platform.trading_calendar import (
 )
 
 ABSENT = "absent"
+PLANNED = "planned"
 
 
 class InputVersions:
@@ -43,17 +44,29 @@ class InputVersions:
     Args:
         instance: The home's instance; each asset is read once.
         landed: Fingerprint of the landed files by partition key, for assets that files feed.
+        planned: Partitions by asset that count as made anew, though they are not yet: what
+            follows from them is due, and a plan of several stages can be told in advance.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, landed: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        landed: Mapping[str, str],
+        planned: Mapping[str, Collection[PartitionKey]] | None = None,
+    ) -> None:
         self._instance = instance
         self._landed = dict(landed)
+        self._planned = planned or {}
         self._recorded: dict[str, dict[str, RecordedPartition]] = {}
 
     def recorded(self, asset: str) -> dict[str, RecordedPartition]:
         """The latest materialisation of every partition of an asset."""
         if asset not in self._recorded:
-            self._recorded[asset] = recorded_partitions(self._instance, asset)
+            now = dt.datetime.now(dt.UTC)
+            anew = RecordedPartition(PLANNED, PLANNED, made_at=now, run_id=PLANNED)
+            self._recorded[asset] = recorded_partitions(self._instance, asset) | {
+                str(key): anew for key in self._planned.get(asset, ())
+            }
         return self._recorded[asset]
 
     def of(self, asset: str) -> dict[str, str]:

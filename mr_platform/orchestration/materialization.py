@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
+from mr_platform.orchestration.derived_tables import derived_table
 from mr_platform.orchestration.input_versions import InputVersions
 from mr_platform.orchestration.partition_status import (
     check_counts,
@@ -26,6 +27,7 @@ from mr_platform.orchestration.partition_status import (
 from mr_platform.orchestration.partitions import batches, parse_keys, range_tags, split_by_opening
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
 
+LANDED_FILE = "landed file"
 LAUNCHED_BY_TAG = "mr/launched_by"
 PROCESS_TAG = "mr/process"
 """Host and process id of the command that executes the run."""
@@ -60,7 +62,8 @@ class Plan:
         assets: Assets to make, in data order.
         to_make: Partitions to make.
         current: Partitions asked for that are already made from today's definition and files.
-        without_input: Partitions asked for that no landed file feeds.
+        without_input: Partitions asked for of which none of the assets can be made.
+        lacking: What those partitions lack, for people: a landed file, or tables.
         to_come: Partitions asked for of days to come, which files feed nevertheless.
         batches: ``to_make`` cut into runs.
         timing: What a partition is expected to take.
@@ -70,6 +73,7 @@ class Plan:
     to_make: tuple[PartitionKey, ...]
     current: tuple[PartitionKey, ...]
     without_input: tuple[PartitionKey, ...]
+    lacking: str
     to_come: tuple[PartitionKey, ...]
     batches: tuple[tuple[PartitionKey, ...], ...]
     timing: RunTiming
@@ -122,6 +126,7 @@ def plan_materialization(
     stale_only: bool = False,
     force: bool = False,
     limit: int,
+    planned: Mapping[str, Collection[PartitionKey]] | None = None,
 ) -> Plan:
     """Which partitions to make, and what it is expected to cost.
 
@@ -135,12 +140,13 @@ def plan_materialization(
         stale_only: Only partitions made before from another definition or other files.
         force: Also partitions that are current.
         limit: Greatest number of partitions in one run.
+        planned: Partitions by upstream asset that will have been made by then.
 
     Returns:
         The plan; nothing was run.
     """
     graph = definitions.resolve_asset_graph()
-    versions = InputVersions(instance, {str(key): text for key, text in fingerprints.items()})
+    versions = _versions(instance, fingerprints, planned)
     inputs = {asset: versions.of(asset) for asset in assets}
     available = set(parse_keys({key for found in inputs.values() for key in found}))
     wanted = sorted(available if asked is None else asked)
@@ -164,6 +170,7 @@ def plan_materialization(
             if key not in chosen and str(key) not in stale and str(key) not in incomplete
         ),
         without_input=tuple(key for key in wanted if key not in available),
+        lacking=_lacking(assets),
         to_come=tuple(to_come),
         batches=tuple(tuple(batch) for batch in batches(to_make, limit)),
         timing=run_timing(instance, assets),
@@ -174,10 +181,29 @@ def with_input(
     instance: dg.DagsterInstance,
     assets: Sequence[str],
     fingerprints: Mapping[PartitionKey, str],
+    planned: Mapping[str, Collection[PartitionKey]] | None = None,
 ) -> list[PartitionKey]:
     """Partitions that have what at least one of the assets is made of, ascending."""
-    versions = InputVersions(instance, {str(key): text for key, text in fingerprints.items()})
+    versions = _versions(instance, fingerprints, planned)
     return parse_keys({key for asset in assets for key in versions.of(asset)})
+
+
+def _versions(
+    instance: dg.DagsterInstance,
+    fingerprints: Mapping[PartitionKey, str],
+    planned: Mapping[str, Collection[PartitionKey]] | None,
+) -> InputVersions:
+    landed = {str(key): text for key, text in fingerprints.items()}
+    return InputVersions(instance, landed, planned)
+
+
+def _lacking(assets: Sequence[str]) -> str:
+    """What a partition lacks of which none of the assets can be made."""
+    tables = [derived_table(asset) for asset in assets]
+    needed = dict.fromkeys(LANDED_FILE if table is None else table.required for table in tables)
+    # what the assets make of each other is not what is lacking
+    outside = [name for name in needed if name not in assets]
+    return f"no {' or '.join(outside)}" if outside else "no input"
 
 
 def run_plan(

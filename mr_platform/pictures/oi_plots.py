@@ -6,13 +6,14 @@ Not here: what a wall is (``features/oi_series.py``).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mr_platform.pictures import style
 from mr_platform.pictures.style import SideLabel
-from mr_platform.pictures.symbol_day import SymbolDay, ends
+from mr_platform.pictures.symbol_day import Series, SymbolDay, ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,52 +33,53 @@ def draw_walls(axes: Axes, day: SymbolDay) -> None:
         ("put centre", "oi_centroid_pe", style.PUT, ":", 1.1),
         ("spot", "spot", style.SPOT, "-", 1.1),
     )
-    labels = []
+    labels: list[SideLabel] = []
     for name, column, colour, dashes, width in lines:
         values = day.series(column)
         if np.isfinite(values).any():
             axes.step(style.MINUTES, values, where="mid", color=colour, linestyle=dashes,
                       linewidth=width, label=name)  # fmt: skip
             labels.append(SideLabel(ends(values)[1], f"{name} {ends(values)[1]:,.0f}", colour))
-    if not labels:
-        style.nothing_here(axes, "no open interest on this day")
-        return
     axes.margins(y=0.12)
-    axes.set_ylim(axes.get_ylim())
-    style.side_labels(axes, labels)
+    _tell(axes, labels)
 
 
 def draw_totals(axes: Axes, day: SymbolDay) -> None:
     """Open interest of all calls and of all puts."""
     axes.set_ylabel("open interest,\nmillion units")
-    labels = []
-    for name, column, colour in _SIDES:
-        values = day.series(column) / _MILLION
-        if np.isfinite(values).any():
-            axes.plot(style.MINUTES, values, color=colour)
-            labels.append(SideLabel(ends(values)[1], f"{name} {ends(values)[1]:,.1f} m", colour))
-    if not labels:
-        style.nothing_here(axes, "no open interest on this day")
-        return
+    labels = _draw_sides(axes, day, lambda values: values, ",.1f")
     axes.margins(y=0.12)
-    axes.set_ylim(axes.get_ylim())
-    style.side_labels(axes, labels)
+    _tell(axes, labels)
 
 
 def draw_changes(axes: Axes, day: SymbolDay) -> None:
     """Change of both since the first minute that has them."""
     axes.set_ylabel("change since open,\nmillion units")
+    labels = _draw_sides(axes, day, lambda values: values - ends(values)[0], "+,.2f")
+    if labels:
+        axes.axhline(0, color=style.LEVEL, linewidth=0.9)
+    _tell(axes, labels)
+
+
+def _draw_sides(
+    axes: Axes, day: SymbolDay, shown: Callable[[Series], Series], form: str
+) -> list[SideLabel]:
+    """Lines of calls and puts in millions, each as ``shown``, with its last value as a label."""
     labels = []
     for name, column, colour in _SIDES:
         values = day.series(column) / _MILLION
         if np.isfinite(values).any():
-            change = values - ends(values)[0]
-            axes.plot(style.MINUTES, change, color=colour)
-            last = ends(change)[1]
-            labels.append(SideLabel(last, f"{name} {last:+,.2f} m", colour))
+            line = shown(values)
+            axes.plot(style.MINUTES, line, color=colour)
+            last = ends(line)[1]
+            labels.append(SideLabel(last, f"{name} {last:{form}} m", colour))
+    return labels
+
+
+def _tell(axes: Axes, labels: Sequence[SideLabel]) -> None:
+    """The labels beside the plot, or that there is nothing to show."""
     if not labels:
         style.nothing_here(axes, "no open interest on this day")
         return
-    axes.axhline(0, color=style.LEVEL, linewidth=0.9)
     axes.set_ylim(axes.get_ylim())
     style.side_labels(axes, labels)

@@ -107,8 +107,10 @@ def test_every_test_file_mirrors_a_module_or_a_room_of_tests() -> None:
 TESTS_OF_SEVERAL_MODULES: dict[str, str] = {
     "chain/test_fault_table.py": "every kind of bad input, from file to command line",
     "features/test_gpu_plans.py": "every frame of the graph against the GPU's operations",
+    "features/test_history_reference.py": "every history table against the independent reference",
     "features/test_irregular_days.py": "every table on days that are short, thin or odd",
     "features/test_life.py": "thirty days after a year of history give every column its life",
+    "features/test_min_periods.py": "declared minima of five components against the code",
     "features/test_point_in_time.py": "no minute of any table knows a later one",
     "features/test_real_null_shares.py": "every empty column of a real day has a cause",
     "features/test_reference.py": "every column against the independent reference",

@@ -82,6 +82,28 @@ def test_a_dry_run_plans_what_is_landed_and_makes_nothing(run: Run, tmp_path: Pa
     assert not (tmp_path / "lakehouse").exists()
 
 
+def test_a_dry_run_of_stages_counts_what_the_stages_before_will_make(
+    run: Run, tmp_path: Path
+) -> None:
+    for key in KEYS[1::2]:
+        land(tmp_path / "landing", key)
+    asked = ["materialize", "+c8_features", "--dry-run", "--home", tmp_path, "--days", 2]
+    stages = document(run(*asked, "--json"))["stages"]
+    assert [stage["to_make"] for stage in stages] == [["2024-01-04|NIFTY", "2024-01-05|NIFTY"]] * 3
+    assert stages[0]["assets"][-1] != stages[1]["assets"][-1] != stages[2]["assets"][-1]
+    text = run(*asked).stdout
+    assert text.startswith("stage 1 of 3\n")
+    assert text.count("dry run: nothing was made") == 1
+    assert not (tmp_path / "lakehouse").exists()
+
+
+def test_what_a_derived_table_lacks_is_told_by_name(run: Run, tmp_path: Path) -> None:
+    dates = ["--dates", "2022-12-01", "--home", tmp_path]
+    assert "no minute_panel for 2 partitions" in run("materialize", "c2_features", *dates).stdout
+    both = run("materialize", "minute_panel,hist_daily", *dates).stdout
+    assert "no option_chain for 2 partitions" in both
+
+
 def test_stale_and_force_exclude_each_other(run: Run, tmp_path: Path) -> None:
     result = run("materialize", "option_chain", "--stale", "--force", "--home", tmp_path)
     assert result.exit_code == 2

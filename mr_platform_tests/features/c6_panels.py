@@ -12,7 +12,8 @@ import polars as pl
 from mr_platform.chain import sessions
 from mr_platform.features.c6_series import SCORES, TECHNICALS
 from mr_platform.features.chain_grid import dte_bucket
-from mr_platform.features.history import HIST_MINUTE_COLUMNS, previous_days
+from mr_platform.features.day_history import HIST_MINUTE_COLUMNS
+from mr_platform.features.history import previous_days
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.features.minute_panel import numbered
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from mr_platform.features.history import HIST_MINUTE_COLUMNS, previous_days
+from mr_platform.features.day_history import HIST_MINUTE_COLUMNS
+from mr_platform.features.history import previous_days
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform_tests.features.stream_panels import (

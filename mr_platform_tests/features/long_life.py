@@ -21,7 +21,7 @@ import polars as pl
 
 from mr_platform.chain import sessions
 from mr_platform.features.chain_grid import dte_bucket
-from mr_platform.features.history import HIST_MINUTE_COLUMNS
+from mr_platform.features.day_history import HIST_MINUTE_COLUMNS
 from mr_platform.features.minute_panel import PANEL_KEYS
 from mr_platform.features.table_schemas import MINUTE_PANEL, empty_table, table_schema
 from mr_platform.orchestration.derived_tables import build_table, derived_tables

@@ -2,7 +2,8 @@
 
 Here: a complete simulated day with what a real day has and lacks laid over it like a mask, one
 kind of lack at a time or all together. A column without a value on the masked day is explained by
-the mask; one lack that suffices alone is its cause.
+the mask; one lack that suffices alone is its cause, if the real file itself shows it (``observed``,
+which counts the file's own values and knows no mask).
 Not here: the real files and the tables printed (``test_real_null_shares.py``).
 """
 
@@ -13,14 +14,16 @@ from collections.abc import Mapping
 import polars as pl
 
 from mr_platform.registry.model import COMPONENTS, FeatureColumn
+from mr_platform.trading_calendar import SESSION_MINUTES
 from mr_platform_tests.features.changed_chains import FUTURES, LEGS, MINUTE, moved
 from mr_platform_tests.features.whole_graph import Tables, features_of
 
 VOLUME, OPEN_INTEREST = "volume", "open interest"
+HIGHS_LOWS, OPENS = "highs and lows", "opens"
 LEG_FIELDS: Mapping[str, tuple[str, ...]] = {
     "prices": ("close",),
-    "highs and lows": ("high", "low"),
-    "opens": ("open",),
+    HIGHS_LOWS: ("high", "low"),
+    OPENS: ("open",),
     VOLUME: ("volume",),
     OPEN_INTEREST: ("oi",),
     "volatility": ("iv", "delta", "gamma", "theta", "vega"),
@@ -38,6 +41,47 @@ FOUND_OR_NULL = ("null if none", "needs bracketing strikes")
 """Null policies of columns that name something that a day need not have."""
 
 CELL = ["_rank", "_minute", "call_strike_type"]
+
+
+def observed(real: pl.DataFrame, complete: pl.DataFrame) -> set[str]:
+    """What a real file lacks, by counting what it holds.
+
+    Args:
+        real: Chain of one (symbol, date).
+        complete: Chain of a day that lacks nothing.
+
+    Returns:
+        Those of ``CHAIN_LACKS`` that can be seen in the file: other expiries than the complete
+        day's, an expiry that is not quoted every minute, a minute with fewer strikes than the
+        complete day ever has, rows without a value that complete rows have.
+    """
+    found = set()
+    if set(real["dte"].unique()) != set(complete["dte"].unique()):
+        found.add(EXPIRIES)
+    if real.select("expiry_date", "ts_minute").n_unique() < (
+        real["expiry_date"].n_unique() * SESSION_MINUTES
+    ):
+        found.add(CADENCE)
+    if _fewest_strikes(real) < _fewest_strikes(complete):
+        found.add(STRIKES)
+    fields = {FUTURE: ["future_close"], SPOT_FIELD: ["spot"]}
+    fields |= {
+        what: [f"{leg}_{name}" for leg in LEGS for name in names]
+        for what, names in LEG_FIELDS.items()
+    }
+    for what, names in fields.items():
+        if any(_filled(real, name) < _filled(complete, name) for name in names):
+            found.add(what)
+    return found
+
+
+def _fewest_strikes(chain: pl.DataFrame) -> int:
+    return int(chain.group_by("expiry_date", "ts_minute").len()["len"].min())  # type: ignore[arg-type]
+
+
+def _filled(chain: pl.DataFrame, column: str) -> float:
+    """Share of the rows that have a value."""
+    return chain[column].count() / chain.height
 
 
 def _placed(chain: pl.DataFrame) -> pl.DataFrame:
@@ -140,26 +184,34 @@ def empty_columns(tables: Tables, own: pl.Expr) -> set[str]:
 def causes(
     column: FeatureColumn,
     alone: Mapping[str, set[str]],
-    pairs: Mapping[str, set[str]],
+    pairs: Mapping[tuple[str, str], set[str]],
     together: set[str],
+    seen: set[str],
     rows: pl.DataFrame,
 ) -> list[str]:
     """What explains an empty column of a real day; nothing is no explanation.
 
-    Lacks that suffice alone, else pairs of them, else all of them together. Past those a column
-    may need what a day has or has not: something to find, or inputs that the day gave too seldom.
+    Lacks that suffice alone, else pairs of them, else all of them together; only lacks that the
+    file itself shows. Past those a column may need what a day has or has not: something to find,
+    or inputs that the day gave too seldom.
 
     Args:
         column: The empty column.
         alone: Columns that a lack alone leaves empty, by lack.
         pairs: The same of two lacks.
         together: Columns that all lacks leave empty.
+        seen: What the file itself can be seen to lack, history and partner included.
         rows: Every component's columns on the real day, with dte.
     """
-    for tried in (alone, pairs):
-        if found := [lack for lack, empty in tried.items() if column.name in empty]:
-            return found
-    if column.name in together:
+    if found := [lack for lack, empty in alone.items() if lack in seen and column.name in empty]:
+        return found
+    if found := [
+        " with ".join(pair)
+        for pair, empty in pairs.items()
+        if seen.issuperset(pair) and column.name in empty
+    ]:
+        return found
+    if column.name in together and seen:
         return [TOGETHER]
     if column.null_policy.startswith(FOUND_OR_NULL):
         return [NOTHING_FOUND]

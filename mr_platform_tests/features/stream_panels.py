@@ -11,7 +11,8 @@ import pytest
 
 from mr_platform.chain import sessions
 from mr_platform.features.chain_grid import dte_bucket
-from mr_platform.features.history import minute_history, previous_days
+from mr_platform.features.day_history import minute_history
+from mr_platform.features.history import previous_days
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.features.zone_history import zone_history
 from mr_platform.gateways.frame_engine import CpuEngine

@@ -10,8 +10,8 @@ from mr_platform.features.c6_pairs import (
     ANCHORS,
     COMPONENT_PAIRS,
     TREND,
-    _pair_sets,
     correlations,
+    pairs,
     pairs_needed,
 )
 from mr_platform.features.c6_series import c6_series
@@ -28,13 +28,14 @@ def window_values(name: str, group: slice) -> np.ndarray:
     return SERIES[name].cast(pl.Float64).to_numpy()[group].astype(float)
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("windows", sorted({pair.windows for pair in pairs().values()}))
 @pytest.mark.parametrize("group", [FIRST, SECOND], ids=["near", "mid"])
-def test_each_pair_is_what_numpy_finds_in_its_window(number: int, group: slice):
-    pair_set = _pair_sets()[number]
-    for head, (first, second) in pair_set.pairs.items():
-        x, y = window_values(first, group), window_values(second, group)
-        for w in pair_set.windows:
+def test_each_pair_is_what_numpy_finds_in_its_window(windows: tuple[int, ...], group: slice):
+    for head, pair in pairs().items():
+        if pair.windows != windows:
+            continue
+        x, y = window_values(pair.x, group), window_values(pair.y, group)
+        for w in windows:
             rho = PAIRS[f"{head}_{w}m"].to_list()[group]
             for row in (*range(0, 130, 3), *range(130, MINUTES, 11)):
                 a, b = x[max(row - w + 1, 0) : row + 1], y[max(row - w + 1, 0) : row + 1]
@@ -44,9 +45,15 @@ def test_each_pair_is_what_numpy_finds_in_its_window(number: int, group: slice):
                     continue
                 expected = np.corrcoef(a[both], b[both])[0, 1]
                 assert rho[row] == pytest.approx(expected, abs=1e-10), (head, w, row)
-                if pair_set.slopes:
+                if w in pair.slopes:
                     steepness = PAIRS[f"slope_{head}_{w}m"].to_list()[group][row]
                     assert steepness == pytest.approx(np.polyfit(a[both], b[both], 1)[0], rel=1e-8)
+
+
+def test_nothing_is_kept_that_no_pair_asks_for():
+    rhos = [f"{head}_{w}m" for head, pair in pairs().items() for w in pair.windows]
+    slopes = [f"slope_{head}_{w}m" for head, pair in pairs().items() for w in pair.slopes]
+    assert sorted(PAIRS.columns) == sorted(rhos + slopes)
 
 
 def test_the_heads_are_declared_features():

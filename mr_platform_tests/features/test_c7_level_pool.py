@@ -13,7 +13,6 @@ from mr_platform.features.c7_level_pool import (
     GROUPS,
     confluence_counts,
     distance_to_other_source,
-    known_levels,
     nearest,
     reach_of,
     sources_near,
@@ -50,7 +49,6 @@ def test_confluence_takes_a_level_at_the_price_as_support_and_both_edges_in() ->
         pl.DataFrame(row).lazy(), {f"{side}": count for (side, _), count in counts.items()}
     ).collect()
     assert found.row(0, named=True) == {"support": 2, "resistance": 2}
-    assert pl.DataFrame(row).select(known_levels([pl.col(x) for x in away])).item() == 6
 
 
 def test_nearest_level_on_each_side() -> None:

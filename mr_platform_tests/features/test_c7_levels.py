@@ -17,7 +17,7 @@ from mr_platform.features.c7_levels import (
     WALLS,
     c7_features,
 )
-from mr_platform.features.gpu_operations import unsupported_in_frame
+from mr_platform.features.gpu_operations import refusals_of_frame
 from mr_platform.features.inputs import FeatureInputs
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform.registry.loader import load_registry
@@ -30,6 +30,7 @@ from mr_platform_tests.features.c7_days import (
     ROWS,
     SPOT,
     check,
+    known,
 )
 from mr_platform_tests.features.c7_panels import (
     DATES,
@@ -166,6 +167,25 @@ def test_straddle_confluence_and_dual_flag() -> None:
     check("c7_dual_level_flag", dual)
 
 
+def test_volume_at_levels() -> None:
+    volume = ROWS["fut_volume"].to_list()
+
+    def near(t: int) -> bool:
+        return SPOT[t] is not None and any(
+            abs(SPOT[t] - x) <= 0.0005 * SPOT[t] for x in known(t).values()
+        )
+
+    def share(t: int) -> float | None:
+        window = [v for v in range(max(t - 59, 0), t + 1) if volume[v] is not None]
+        there = [v for v in window if near(v)]
+        if len(window) < 40 or len(there) < 3:
+            return None
+        mean = sum(volume[v] for v in window) / len(window)
+        return math.log(sum(volume[v] for v in there) / len(there) / mean)
+
+    check("c7_level_volume_ratio_60m", share)
+
+
 def test_walls_and_open_interest() -> None:
     row = ROWS.row(300, named=True)
     spot = row["spot"]
@@ -298,7 +318,7 @@ def test_every_frame_runs_on_the_gpu_engine_too() -> None:
 
     class Reader(CpuEngine):
         def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
-            refused.extend(str(found) for found in unsupported_in_frame(frame))
+            refused.extend(refusals_of_frame(frame))
             return super().collect(frame)
 
     c7_features(dataclasses.replace(INPUTS, engine=Reader()))

@@ -14,7 +14,6 @@ from mr_platform_tests.features.c7_days import (
     known,
     nearest_to,
     side_of,
-    sigma,
     sources,
 )
 
@@ -52,30 +51,9 @@ def test_nearest_level_its_strength_and_the_nearest_cluster(side: str) -> None:
     check(f"c7_cluster_{side}_dist", cluster)
 
 
-@pytest.mark.parametrize("side", ["support", "resistance"])
-@pytest.mark.parametrize("minutes", [15, 30, 60])
-def test_hit_probability(side: str, minutes: int) -> None:
-    away = ROWS[f"c7_nearest_{side}_dist"].to_list()
-
-    def chance(t: int) -> float | None:
-        s = sigma(t)
-        if s is None or away[t] is None:
-            return None
-        return math.erfc(away[t] / (100 * s * math.sqrt(minutes)) / math.sqrt(2))
-
-    check(f"c7_hit_prob_{side}_{minutes}m", chance)
-
-
 def test_what_follows_from_the_nearest_levels() -> None:
     below, above = (ROWS[f"c7_nearest_{s}_dist"].to_list() for s in ("support", "resistance"))
     firm = [ROWS[f"c7_nearest_{s}_strength"].to_list() for s in ("support", "resistance")]
-
-    def passing(t: int) -> float | None:
-        s = sigma(t)
-        if s is None or below[t] is None or above[t] is None:
-            return None
-        u, d = (math.erfc((x[t] + 0.05) / (100 * s * math.sqrt(60))) for x in (above, below))
-        return 1 - (1 - u) * (1 - d)
 
     def score(t: int) -> float | None:
         pairs = [
@@ -88,26 +66,6 @@ def test_what_follows_from_the_nearest_levels() -> None:
     def both(t: int) -> bool:
         return below[t] is not None and above[t] is not None
 
-    check("c7_breakout_probability", passing)
     check("c7_level_strength_score", score)
     check("c7_channel_position", lambda t: below[t] / (below[t] + above[t]) if both(t) else None)
     check("c7_channel_width", lambda t: below[t] + above[t] if both(t) else None)
-
-
-def test_volume_at_levels() -> None:
-    volume = ROWS["fut_volume"].to_list()
-
-    def near(t: int) -> bool:
-        return SPOT[t] is not None and any(
-            abs(SPOT[t] - x) <= 0.0005 * SPOT[t] for x in known(t).values()
-        )
-
-    def share(t: int) -> float | None:
-        window = [v for v in range(max(t - 59, 0), t + 1) if volume[v] is not None]
-        there = [v for v in window if near(v)]
-        if len(window) < 40 or len(there) < 3:
-            return None
-        mean = sum(volume[v] for v in window) / len(window)
-        return math.log(sum(volume[v] for v in there) / len(there) / mean)
-
-    check("c7_level_volume_ratio_60m", share)

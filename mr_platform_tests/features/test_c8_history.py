@@ -8,7 +8,9 @@ import math
 import polars as pl
 import pytest
 
-from mr_platform.features.c8_history import EMPTY_CONSENSUS, ZONE_KEYS, consensus_history
+from mr_platform.features.c8_history import TABLE, consensus_history
+from mr_platform.features.inputs import ZONE_KEYS
+from mr_platform.features.table_schemas import table_schema
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform_tests.features.component_tables import (
     DAY,
@@ -58,7 +60,7 @@ def test_expiries_of_a_bucket_weigh_alike_however_often_they_are_quoted() -> Non
 def test_the_table_has_its_grain_and_ascends() -> None:
     panel = key_panel((1, 6, 20), days=(DAY, DAY + dt.timedelta(days=3)))
     found = history(panel, random_tables(panel))
-    assert found.schema == EMPTY_CONSENSUS.collect_schema()
+    assert found.schema == table_schema(TABLE)
     assert found.select(ZONE_KEYS).is_unique().all()
     assert found.equals(found.sort(ZONE_KEYS))
 

@@ -11,11 +11,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mr_platform.features.c8_history import EMPTY_CONSENSUS
+from mr_platform.features.c8_history import TABLE
 from mr_platform.features.c8_integration import c8_features
 from mr_platform.features.c8_votes import break_series
 from mr_platform.features.history import previous_days
 from mr_platform.features.inputs import FeatureInputs
+from mr_platform.features.table_schemas import table_schema
 from mr_platform.registry.loader import load_registry
 from mr_platform_tests.features.component_tables import (
     COMPONENTS,
@@ -213,7 +214,7 @@ def past_consensus(values: list[float | None], bucket: str = "near") -> pl.LazyF
         for day, value in zip(days, values, strict=False)
         for zone in ("LUNCH", "CLOSE")
     ]  # fmt: skip
-    return pl.LazyFrame(rows, schema=EMPTY_CONSENSUS.collect_schema())
+    return pl.LazyFrame(rows, schema=table_schema(TABLE))
 
 
 def test_the_percentile_compares_with_past_days_of_the_same_bucket_and_zone() -> None:

@@ -1,41 +1,20 @@
-"""Previous trading days beside a row, streams over them, and the shared history tables."""
+"""Previous trading days beside a row, and streams over them."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 import polars as pl
-import pytest
 
 from mr_platform.features import history
-from mr_platform.features.minute_panel import numbered
+from mr_platform.features.day_history import minute_history
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform.trading_calendar import SESSION_MINUTES
-
-FRIDAY, MONDAY, TUESDAY = dt.date(2025, 8, 29), dt.date(2025, 9, 1), dt.date(2025, 9, 2)
-NEAR, FAR = dt.date(2025, 9, 9), dt.date(2025, 9, 30)
-
-
-def minutes(day: dt.date, expiry: dt.date, start: float, symbol: str = "NIFTY") -> pl.DataFrame:
-    """A panel group with the columns that streams and daily history read."""
-    j = pl.int_range(SESSION_MINUTES, eager=True, dtype=pl.Int32)
-    value = start + j.cast(pl.Float64)
-    return pl.DataFrame({"j": j}).with_columns(
-        symbol=pl.lit(symbol), date=pl.lit(day), expiry_date=pl.lit(expiry),
-        dte=pl.lit((expiry - day).days, pl.Int64), dte_bucket=pl.lit("near"),
-        r_strd=pl.when(j > 0).then(0.001), chain_volume=pl.lit(10, pl.Int64),
-        atm_ce_volume=pl.lit(2, pl.Int64), atm_pe_volume=pl.lit(3, pl.Int64),
-        fut_volume=pl.lit(4, pl.Int64),
-        **dict.fromkeys((*history.HIST_MINUTE_COLUMNS, "itm1", "otm1", "iv", "basis"), value),
-    )  # fmt: skip
-
-
-def panel(*groups: pl.DataFrame) -> pl.DataFrame:
-    return numbered(pl.concat(groups))
+from mr_platform_tests.features.day_panels import FAR, FRIDAY, MONDAY, NEAR, TUESDAY, minutes, panel
 
 
 def past_minutes(frame: pl.DataFrame) -> pl.LazyFrame:
-    return history.minute_history(frame, CpuEngine()).lazy()
+    return minute_history(frame, CpuEngine()).lazy()
 
 
 def days(*dates: dt.date, depth: int = 3) -> pl.LazyFrame:
@@ -91,41 +70,3 @@ def test_a_stream_of_the_underlying_is_one_a_symbol_and_day():
     assert found.height == 3 * SESSION_MINUTES
     assert found["spot"][375] == 300.0
     assert found["spot"][750] == 500.0
-
-
-def test_daily_history_takes_opens_by_0930_and_closes_where_they_are():
-    rows = minutes(FRIDAY, NEAR, 100.0).with_columns(
-        strd=pl.when(pl.col("j").is_between(10, 370)).then(pl.col("strd")),
-        iv=pl.when(pl.col("j") == 5).then(0.2),
-    )
-    found = history.daily_history(panel(rows), CpuEngine()).row(0, named=True)
-    assert found["strd_open"] == 110.0
-    assert found["strd_high"] == found["strd_close"] == 470.0
-    assert found["strd_low"] == 110.0
-    assert found["spot_open"] == 100.0
-    assert found["iv_close"] == 0.2
-    assert found["close30_volume_share"] == pytest.approx(30 / 375)
-    assert found["strd_day_return"] == pytest.approx(0.374)
-    assert found["close30_strd_return"] == pytest.approx(0.030)
-    assert found["fut_vwap"] == pytest.approx(100 + 187)
-
-
-def test_daily_history_has_no_open_when_the_first_price_comes_after_0930():
-    rows = minutes(FRIDAY, NEAR, 100.0).with_columns(
-        strd=pl.when(pl.col("j") >= 16).then(pl.col("strd")), r_strd=pl.lit(None, pl.Float64)
-    )
-    found = history.daily_history(panel(rows), CpuEngine()).row(0, named=True)
-    assert found["strd_open"] is None
-    assert found["strd_low"] == 116.0
-    assert found["strd_day_return"] is None
-
-
-def test_a_day_that_ends_early_has_no_last_half_hour():
-    rows = minutes(FRIDAY, NEAR, 100.0).with_columns(
-        pl.when(pl.col("j") < 300).then(pl.col(name)).alias(name)
-        for name in ("chain_volume", "r_strd", "strd")
-    )
-    found = history.daily_history(panel(rows), CpuEngine()).row(0, named=True)
-    assert found["close30_volume_share"] is None
-    assert found["close30_strd_return"] is None
-    assert found["strd_close"] == 399.0

@@ -6,8 +6,16 @@ import datetime as dt
 
 import polars as pl
 
-from mr_platform.features.inputs import FeatureInputs, spread, underlying, written_out
+from mr_platform.features.inputs import (
+    FeatureInputs,
+    groups,
+    spread,
+    symbol_days,
+    underlying,
+    written_out,
+)
 from mr_platform.features.minute_panel import numbered
+from mr_platform.features.table_schemas import table_schema
 
 DAYS = (dt.date(2025, 8, 28), dt.date(2025, 8, 29))
 START = dt.datetime(2025, 8, 28, 3, 45, tzinfo=dt.UTC)
@@ -35,6 +43,16 @@ def test_the_underlying_is_one_row_a_minute_of_each_day() -> None:
     assert frame.height == 2 * MINUTES
     assert frame.select("u", "j").rows() == [(u, j) for u in (0, 1) for j in range(MINUTES)]
     assert frame["spot"].to_list() == [1000.0 * u + j for u in (0, 1) for j in range(MINUTES)]
+
+
+def test_a_group_and_a_day_are_one_row_each() -> None:
+    assert groups(panel(), ["date", "dte"]).collect().rows() == [
+        (0, DAYS[0], 5), (1, DAYS[0], 12), (2, DAYS[1], 4),
+    ]  # fmt: skip
+    assert symbol_days(panel()).collect().rows() == [(0, "NIFTY", DAYS[0]), (1, "NIFTY", DAYS[1])]
+    nothing = panel().clear()
+    assert groups(nothing, ["dte"]).collect().is_empty()
+    assert symbol_days(nothing).collect().is_empty()
 
 
 def test_what_is_spread_back_stands_on_every_expiry_of_its_minute() -> None:
@@ -66,6 +84,15 @@ def test_a_column_joined_from_one_row_divides_like_any_other() -> None:
     plain = [n / 49.0 for n in range(2000)]
     assert written_out(beside).select(pl.col("x") / pl.col("y"))["x"].to_list() == plain
     assert written_out(beside).equals(beside)
+
+
+def test_a_table_that_was_not_loaded_has_its_columns_and_no_rows() -> None:
+    loaded = pl.LazyFrame({"x": [1]})
+    inputs = FeatureInputs(panel(), {"hist_zone": loaded}, pl.LazyFrame())
+    assert inputs.past_table("hist_zone") is loaded
+    absent = inputs.past_table("hist_minute").collect()
+    assert absent.is_empty()
+    assert absent.schema == table_schema("hist_minute")
 
 
 def test_inputs_without_more_are_worked_out_on_the_cpu_and_alone() -> None:

@@ -7,7 +7,8 @@ import datetime as dt
 import polars as pl
 
 from mr_platform.features.history import previous_days
-from mr_platform.features.level_history import EMPTY_DAILY, previous_day, previous_week
+from mr_platform.features.level_history import previous_day, previous_week
+from mr_platform.features.table_schemas import empty_table
 
 D = dt.date
 ONE, TWO = D(2025, 9, 9), D(2025, 9, 30)
@@ -48,7 +49,9 @@ def test_previous_day_is_the_calendars_and_of_the_same_expiry() -> None:
 def test_a_day_that_was_never_loaded_is_not_skipped() -> None:
     history = daily((D(2025, 8, 29), ONE, 10.0))
     assert previous_day(history, days_of(D(2025, 9, 2)), "strd").collect().is_empty()
-    assert previous_day(EMPTY_DAILY, days_of(D(2025, 9, 2)), "strd").collect().is_empty()
+    assert (
+        previous_day(empty_table("hist_daily"), days_of(D(2025, 9, 2)), "strd").collect().is_empty()
+    )
 
 
 def test_spot_is_the_symbols_whatever_the_expiry() -> None:

@@ -2,6 +2,8 @@
 
 By default two minutes of a day are cut and their future replaced; ``make test-full`` does twenty
 of whole days. Every table with a row a minute is compared: the panel and c1 to c8, with history.
+An expiry that is first quoted late in the day is no exception: before its first quote nothing of
+the other expiries may know that it will come.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import pytest
 
 from mr_platform.trading_calendar import SESSION_MINUTES
 from mr_platform_tests.features.changed_chains import (
+    MINUTE,
     disturbed_after,
     minute_of,
     near_strikes,
@@ -37,6 +40,10 @@ SAMPLED_MINUTES, MINUTES = 2, 20
 SEED = 20250905
 EARLIEST = 5
 """Minutes from the open at which there is a past worth comparing."""
+
+FIRST_QUOTES, SAMPLED_FIRST_QUOTE = (16, 200, 350), 150
+LATE = {"nearest": 0, "furthest": -1}
+"""Which expiry comes late, by its place among those of its symbol."""
 
 
 SIZES = [
@@ -108,3 +115,50 @@ def test_the_past_of_a_simulated_day_knows_no_future(sampled):
 @pytest.mark.parametrize("sampled", SIZES)
 def test_the_past_of_a_real_day_knows_no_future(sampled, real_data):
     judge("real", REAL_DAY, sampled, real_data)
+
+
+# -- an expiry that comes late --------------------------------------------------------------------
+
+
+def late(chain: pl.DataFrame, which: str, first: int) -> pl.DataFrame:
+    """A chain whose nearest or furthest NIFTY expiry is not quoted before a minute."""
+    own = chain.filter(pl.col("symbol") == "NIFTY")["expiry_date"].unique().sort()
+    comes = (pl.col("symbol") == "NIFTY") & (pl.col("expiry_date") == own[LATE[which]])
+    return chain.filter(~comes | (first <= MINUTE))
+
+
+LATE_CASES = [
+    ("nearest", SAMPLED_FIRST_QUOTE, True),
+    *[
+        pytest.param(which, first, False, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
+        for which in LATE
+        for first in FIRST_QUOTES
+    ],
+]
+
+
+@pytest.mark.parametrize(("which", "first", "sampled"), LATE_CASES)
+def test_before_its_first_quote_nothing_knows_of_a_late_expiry(which, first, sampled):
+    counts = SAMPLED_EXPIRIES if sampled else WHOLE
+    full = both_symbols("simulated", SIMULATED_DAY, counts)
+    history = history_for(full, seed=13)
+    if sampled:
+        full = near_strikes(until(full, first + 30))
+    chain = late(full, which, first)
+    whole, cut = built(chain, history), built(until(chain, first - 1), history)
+    # the cut day has one expiry less, the whole one has it for half an hour at least
+    groups = [t["minute_panel"].select("symbol", "expiry_date").n_unique() for t in (whole, cut)]
+    assert groups == [sum(counts.values()), sum(counts.values()) - 1]
+    wrong = differing(whole, cut, chain, SIMULATED_DAY, first - 1)
+    assert not wrong, f"{len(wrong)} columns read the future:\n" + "\n".join(wrong[:40])
+    if not sampled:
+        # the comparison has something to see: an expiry that is quoted before would change it
+        early = [
+            table["c4_features"].filter(
+                pl.col("symbol") == "NIFTY",
+                pl.col("ts_minute") < minute_of(SIMULATED_DAY, first),
+                pl.col("dte").is_in(cut["c4_features"]["dte"].unique().to_list()),
+            )
+            for table in (built(full, history), cut)
+        ]
+        assert "c4_ts_log_ratio_12" in apart(*[table_bits(table) for table in early])

@@ -1,9 +1,11 @@
 """What is null on real days, and why.
 
 Every column that holds nothing all day must be explained by what the file lacks: the same lacks
-laid over a complete simulated day with history leave it empty too (``null_causes.py``). Null
-shares are printed by family (run with ``-s``). By default three files are taken, with their
-nearest expiries, and few lacks are tried alone; ``make test-full`` takes every file and every lack.
+laid over a complete simulated day with history leave it empty too (``null_causes.py``), and the
+file itself can be seen to lack it. A family that is empty on a file needs such a cause in each of
+its columns. Null shares are printed by family (run with ``-s``). By default three files are taken,
+with their nearest expiries, and few lacks are tried alone; ``make test-full`` takes every file and
+every lack.
 """
 
 from __future__ import annotations
@@ -19,20 +21,27 @@ import pytest
 
 from mr_platform.registry.loader import load_registry
 from mr_platform.registry.model import COMPONENTS, FeatureColumn
-from mr_platform.trading_calendar import PartitionKey
+from mr_platform.trading_calendar import SESSION_MINUTES, PartitionKey
 from mr_platform_tests.features.chain_days import real_chain
-from mr_platform_tests.features.changed_chains import MINUTE, moved
+from mr_platform_tests.features.changed_chains import LEGS, MINUTE, moved
 from mr_platform_tests.features.null_causes import (
     CADENCE,
     CHAIN_LACKS,
     FUTURE,
+    HIGHS_LOWS,
     HISTORY,
+    LEG_FIELDS,
+    NOTHING_FOUND,
     OPEN_INTEREST,
+    OPENS,
     PARTNER,
+    THIN_INPUTS,
+    TOGETHER,
     VOLUME,
     causes,
     empty_columns,
     masked,
+    observed,
 )
 from mr_platform_tests.features.whole_graph import (
     Tables,
@@ -72,8 +81,29 @@ GROUPS: dict[str, tuple[dt.date, dt.date]] = {
 """Files by the time that they were collected, hence by what they hold."""
 
 
+HELD: dict[str, set[str]] = {
+    "2019": {VOLUME, OPEN_INTEREST},
+    "2025-08": {VOLUME, OPEN_INTEREST},
+    "2026-02": {VOLUME, OPEN_INTEREST},
+    "2026-08a": set(),
+    "2026-08b": {VOLUME, OPEN_INTEREST},
+}
+"""What of the sometimes missing fields the files of a group hold at all."""
+
+NEVER_HELD = (FUTURE, HIGHS_LOWS, OPENS)
+"""What no file holds anywhere."""
+
+CADENCES = {"2019": 15, "2025-08": 1, "2026-02": 5, "2026-08a": 2, "2026-08b": 1}
+"""Most minutes that usually pass between two snapshots, by group."""
+
 Causes = dict[str, set[str]]
 """Columns that a lack alone leaves empty, by lack."""
+
+Pairs = dict[tuple[str, str], set[str]]
+"""The same of two lacks."""
+
+Explained = dict[PartitionKey, dict[str, list[str]]]
+"""The causes of each empty column of a file."""
 
 
 @dataclass
@@ -167,13 +197,22 @@ def one_at_a_time(real: Files, keys: Sequence[PartitionKey]) -> dict[PartitionKe
     return found
 
 
-def two_at_a_time(real: Files, keys: Sequence[PartitionKey]) -> dict[PartitionKey, Causes]:
+def two_at_a_time(real: Files, keys: Sequence[PartitionKey]) -> dict[PartitionKey, Pairs]:
     """The same of some pairs of lacks."""
-    found: dict[PartitionKey, Causes] = {key: {} for key in keys}
+    found: dict[PartitionKey, Pairs] = {key: {} for key in keys}
     for pair in real.pairs:
         for key, empty in under(real, keys, frozenset(pair)).items():
-            found[key][" with ".join(pair)] = empty
+            found[key][pair] = empty
     return found
+
+
+def seen_in(real: Files, key: PartitionKey) -> set[str]:
+    """What a file itself can be seen to lack."""
+    found = observed(real.chain.filter(own(key)), real.complete[key.symbol])
+    if PartitionKey(key.date, PARTNERS[key.symbol]) not in real.keys:
+        found.add(PARTNER)
+    # every file is made without earlier days
+    return found | {HISTORY}
 
 
 def under(
@@ -228,27 +267,89 @@ def reads_history(name: str, features: Mapping[str, FeatureColumn], seen: set[st
     )
 
 
-def test_every_empty_column_of_a_real_day_has_a_cause(real):
+@pytest.fixture(scope="module")
+def explained(real) -> Explained:
+    """Every empty column of every file with its causes."""
     first = representatives(real.keys)
     alone = one_at_a_time(real, list(first.values()))
     together = all_together(real)
     pairs = two_at_a_time(real, list(first.values()))
     declared = {column.name: column for column in load_registry().features}
-    unexplained: list[str] = []
+    found: Explained = {}
+    for key in real.keys:
+        sample = first[group_of(key)]
+        rows, seen = all_features(real.tables, key), seen_in(real, key)
+        found[key] = {
+            name: causes(declared[name], alone[sample], pairs[sample], together[key], seen, rows)
+            for name in sorted(empty_columns(real.tables, own(key)))
+        }
+    return found
+
+
+def test_every_empty_column_of_a_real_day_has_a_cause(real, explained):
+    first = representatives(real.keys)
     print()
-    for group, sample in first.items():
+    for group in first:
         members = [key for key in real.keys if group_of(key) == group]
-        counted: Counter[str] = Counter()
-        for key in members:
-            rows = all_features(real.tables, key)
-            for name in sorted(empty_columns(real.tables, own(key))):
-                found = causes(declared[name], alone[sample], pairs[sample], together[key], rows)
-                counted[" + ".join(found)] += 1
-                if not found:
-                    unexplained.append(f"{key} {name}")
+        counted = Counter(" + ".join(found) for key in members for found in explained[key].values())
         print_group(real, group, members, counted)
     print_families(real, first)
+    unexplained = [
+        f"{key} {name}"
+        for key, columns in explained.items()
+        for name, found in columns.items()
+        if not found
+    ]
     assert not unexplained, f"{len(unexplained)} unexplained:\n" + "\n".join(unexplained[:60])
+
+
+def test_every_empty_family_of_a_real_day_has_causes_that_the_file_shows(real, explained):
+    """Of each column of the family one, by the file's own counts; none by thin inputs alone."""
+    wrong, counted = [], Counter()
+    for key, columns in explained.items():
+        seen = seen_in(real, key)
+        for component in COMPONENTS:
+            for family in load_registry().components[component].families:
+                names = [column.name for column in family.columns]
+                if not all(name in columns for name in names):
+                    continue
+                named = {cause for name in names for cause in columns[name]}
+                counted[group_of(key)] += 1
+                unseen = {
+                    part
+                    for cause in named - {TOGETHER, NOTHING_FOUND, THIN_INPUTS}
+                    for part in cause.split(" with ")
+                } - seen
+                if unseen or not all(columns[name] for name in names):
+                    wrong.append(f"{key} {family.name}: {sorted(named)}, not seen {unseen}")
+                # together is two lacks at least: one would have been found alone
+                if TOGETHER in named and len(seen - {HISTORY, PARTNER}) < 2:
+                    wrong.append(f"{key} {family.name}: lacks nothing that could act together")
+    print("\nempty families a group:", dict(counted))
+    assert sum(counted.values()) > 0
+    assert not wrong, f"{len(wrong)} families:\n" + "\n".join(wrong[:40])
+
+
+def test_the_files_lack_what_is_said_of_their_time(real):
+    """The lacks that explain so much, in the files' own rows: what is absent, and the cadence."""
+    fields = {FUTURE: ["future_close", "future_open", "future_volume", "future_oi"]}
+    fields |= {
+        what: [f"{leg}_{name}" for leg in LEGS for name in LEG_FIELDS[what]]
+        for what in (HIGHS_LOWS, OPENS, VOLUME, OPEN_INTEREST)
+    }
+    for key in real.keys:
+        chain = real.chain.filter(own(key))
+        for what, names in fields.items():
+            held = any(chain[name].count() for name in names)
+            assert held == (what not in NEVER_HELD and what in HELD[group_of(key)]), (key, what)
+        minutes = chain.select(MINUTE.alias("j")).unique().sort("j")["j"]
+        usual = minutes.diff().drop_nulls().median()
+        assert usual is not None
+        assert usual <= CADENCES[group_of(key)], key
+        assert len(minutes) < SESSION_MINUTES, key
+        if group_of(key) == "2019":
+            assert (minutes % 15 == 0).all()
+            assert len(minutes) <= SESSION_MINUTES // 15
 
 
 def all_features(tables: Tables, key: PartitionKey) -> pl.DataFrame:

@@ -19,7 +19,8 @@ import pytest
 from mr_platform.features.table_schemas import MINUTE_PANEL
 from mr_platform.orchestration import derived_tables as graph
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
-from mr_platform.trading_calendar import PartitionKey
+from mr_platform.registry.model import COMPONENTS
+from mr_platform.trading_calendar import PartitionKey, previous_trading_day
 from mr_platform_tests.conftest import REPOSITORY
 from mr_platform_tests.features.changed_chains import moved, near_strikes, rows_shuffled, until
 from mr_platform_tests.features.value_bits import all_bits, apart, write_inputs
@@ -27,12 +28,19 @@ from mr_platform_tests.features.whole_graph import (
     Tables,
     both_symbols,
     built,
+    features_of,
+    first_expiries,
     history_for,
     partitions,
 )
 
 THURSDAY, FRIDAY = dt.date(2025, 9, 4), dt.date(2025, 9, 5)
 LAST_MINUTE = 200
+SAMPLED_EXPIRIES = {"NIFTY": 2, "BANKNIFTY": 1}
+LONE, OTHER = "NIFTY", "BANKNIFTY"
+LEAST_OF_HISTORY = {"one bucket": 80, "one day": 40, "one row": 40}
+"""Columns of finished days that have a value with so little of them, at least."""
+
 REPEATS, SAMPLED_REPEATS = 5, 1
 THREADS, SAMPLED_THREADS = (1, 2, 8), (8,)
 
@@ -61,7 +69,7 @@ class Batch:
 
 
 def batch_of(sampled: bool) -> Batch:
-    counts = {"NIFTY": 2, "BANKNIFTY": 1} if sampled else {"NIFTY": 4, "BANKNIFTY": 4}
+    counts = SAMPLED_EXPIRIES if sampled else {"NIFTY": 4, "BANKNIFTY": 4}
     friday = both_symbols("simulated", FRIDAY, counts)
     if sampled:
         # the day before is the same one a day further from expiry: a second one costs as much
@@ -166,3 +174,70 @@ def test_processes_with_other_thread_counts_agree(batch, tmp_path):
     assert [told["threads"] for told in said] == list(counts)
     assert [apart(here, told["bits"]) for told in said] == [[]] * len(counts)
     print(f"\n{len(here)} columns, threads {counts}: equal bits")
+
+
+# -- history of one expiry ------------------------------------------------------------------------
+
+
+def scant(history: Tables, amount: str, chain: pl.DataFrame) -> Tables:
+    """What is left of a symbol's history when only its one expiry, or its bucket, has any.
+
+    Args:
+        history: History tables of both symbols.
+        amount: ``one bucket``: every earlier day of it; ``one day``: the day before only;
+            ``one row``: the first row of the day before, in every table.
+        chain: The symbol's day, of one expiry.
+    """
+    expiry, day = chain["expiry_date"][0], chain["date"][0]
+    days_left = (expiry - day).days
+    bucket = "near" if days_left <= 7 else "mid" if days_left <= 30 else "far"
+    found: Tables = {}
+    for name, table in history.items():
+        mine = table.filter(pl.col("symbol") == LONE)
+        if "dte_bucket" in mine.columns:
+            mine = mine.filter(pl.col("dte_bucket") == bucket)
+        if "expiry_date" in mine.columns:
+            mine = mine.filter(pl.col("expiry_date") == expiry)
+        if amount != "one bucket":
+            mine = mine.filter(pl.col("date") == previous_trading_day(day))
+        found[name] = mine.head(1) if amount == "one row" else mine
+    return found
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "one bucket",
+        pytest.param("one day", marks=pytest.mark.slow),
+        pytest.param("one row", marks=pytest.mark.slow),
+    ],
+)
+def test_a_day_with_the_history_of_one_expiry_equals_itself_in_the_batch(amount):
+    """What is looked up for one expiry is a frame of one row, which a batch never is."""
+    # as many expiries are simulated as for the batch above, which is done once
+    friday = near_strikes(both_symbols("simulated", FRIDAY, SAMPLED_EXPIRIES))
+    friday = first_expiries(friday, 1)
+    chain = pl.concat([moved(friday, THURSDAY, expiries_too=False), friday])
+    key = PartitionKey(FRIDAY, LONE)
+    own = of_partition({OPTION_CHAIN: chain}, key)[OPTION_CHAIN]
+    whole = history_for(friday, seed=12)
+    little = scant(whole, amount, own)
+    assert all(table.height for table in little.values())
+    history = {
+        name: pl.concat([table, whole[name].filter(pl.col("symbol") == OTHER)])
+        for name, table in little.items()
+    }
+    batch = built(chain, history)
+    shared = {MINUTE_PANEL: batch[MINUTE_PANEL]}
+    alone = built(own, little, keys=[key], upstream=shared)
+    assert apart(all_bits(of_partition(batch, key)), all_bits(alone)) == []
+    read = [
+        column.name
+        for component in COMPONENTS
+        for column in features_of(component)
+        # without earlier days those of minutes have values of their own day
+        if set(column.lookback.history_tables) - {"hist_minute"}
+        and alone[f"{component}_features"][column.name].count()
+    ]
+    print(f"\n{amount}: {len(read)} columns of history have a value")
+    assert len(read) >= LEAST_OF_HISTORY[amount]

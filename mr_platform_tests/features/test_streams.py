@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mr_platform.features.history import minute_history
+from mr_platform.features.day_history import minute_history
 from mr_platform.features.streams import asset_streams, streams
 from mr_platform_tests.features.stream_panels import (
     ENGINE,

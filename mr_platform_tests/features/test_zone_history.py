@@ -7,9 +7,11 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from mr_platform.features.history import minute_history, previous_days
+from mr_platform.features.day_history import minute_history
+from mr_platform.features.history import previous_days
 from mr_platform.features.streams import streams
-from mr_platform.features.zone_history import EMPTY_ZONES, zone_history
+from mr_platform.features.table_schemas import table_schema
+from mr_platform.features.zone_history import zone_history
 from mr_platform_tests.features.stream_panels import (
     ENGINE,
     NEAR,
@@ -34,8 +36,7 @@ def zones_of(panel: pl.DataFrame, target: dt.date = TARGET) -> pl.DataFrame:
 
 def test_a_zone_is_the_mean_of_the_means_of_its_expiries() -> None:
     found = zones_of(PANEL)
-    assert found.columns == EMPTY_ZONES.collect_schema().names()
-    assert found.schema == EMPTY_ZONES.collect_schema()
+    assert found.schema == table_schema("hist_zone")
     assert found.height == 2 * 5  # near: one expiry, mid: two; five zones
     inputs = made_inputs(PANEL)
     names = ["atrp_14_strd", "atrp_50_und"]

@@ -1,11 +1,11 @@
 """Numbers of one row taken together: how many, their sum, their mean.
 
-Here: count, sum and mean of columns beside each other, nulls left out.
+Here: count, sum and mean of columns beside each other, nulls left out; how many conditions hold.
 Not here: windows (``windows.py``), ranks among columns (``ranks.py``).
 
 The sum adds in the order in which the values are given. Polars' ``sum_horizontal`` adds in the
 order in which its threads happen to finish, so that a sum of fractions now and then differs in
-its last bit from run to run.
+its last bit from run to run; it serves for counts, which are exact in any order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from mr_platform.features.column_plan import ColumnPlan
 
 def count_across(values: Sequence[pl.Expr]) -> pl.Expr:
     """Number of values that are not null (Int32)."""
-    return reduce(add, [value.is_not_null().cast(pl.Int32) for value in values])
+    return pl.sum_horizontal([value.is_not_null().cast(pl.Int32) for value in values])
+
+
+def count_where_across(conditions: Sequence[pl.Expr]) -> pl.Expr:
+    """Number of conditions that hold (Int32); null counts as no."""
+    return pl.sum_horizontal([condition.cast(pl.Int32) for condition in conditions])
 
 
 def sum_across(values: Sequence[pl.Expr]) -> pl.Expr:

@@ -10,6 +10,8 @@ import math
 
 import polars as pl
 
+from mr_platform.features.column_plan import ColumnPlan
+
 _SPLIT = 7.07106781186547
 """Below this the rational form holds, above it the continued fraction."""
 
@@ -28,29 +30,33 @@ def normal_density(x: pl.Expr) -> pl.Expr:
     return (x * x * -0.5).exp() / math.sqrt(2.0 * math.pi)
 
 
-def normal_cdf(x: pl.Expr) -> pl.Expr:
+def normal_cdf(p: ColumnPlan, x: pl.Expr) -> pl.Expr:
     """Phi(x), accurate to some 1e-14 of 1.
 
     Args:
-        x: Any real numbers; give a column, since the expression names it many times.
+        p: The plan.
+        x: Any real numbers.
     """
-    upper = normal_tail(x.abs())
-    return pl.when(x > 0.0).then(1.0 - upper).otherwise(upper)
+    column = p.let(x)
+    upper = normal_tail(p, column.abs())
+    return pl.when(column > 0.0).then(1.0 - upper).otherwise(upper)
 
 
-def normal_tail(size: pl.Expr) -> pl.Expr:
-    """1 - Phi(size) (Hart 1968, algorithm 5666, as given by West 2005).
+def normal_tail(p: ColumnPlan, x: pl.Expr) -> pl.Expr:
+    """1 - Phi(x) (Hart 1968, algorithm 5666, as given by West 2005); a column.
 
     Args:
-        size: Numbers of at least 0; give a column, since the expression names it many times.
+        p: The plan.
+        x: Numbers of at least 0.
     """
-    tail = (size * size * -0.5).exp()
+    size = p.let(x)
+    tail = p.let((size * size * -0.5).exp())
     near = tail * _polynomial(size, _NUMERATOR) / _polynomial(size, _DENOMINATOR)
     fraction = size + 0.65
     for step in (4.0, 3.0, 2.0, 1.0):
         fraction = size + step / fraction
     far = tail / fraction / 2.506628274631
-    return pl.when(size < _SPLIT).then(near).otherwise(far)
+    return p.let(pl.when(size < _SPLIT).then(near).otherwise(far))
 
 
 def _polynomial(x: pl.Expr, coefficients: tuple[float, ...]) -> pl.Expr:

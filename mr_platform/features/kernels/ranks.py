@@ -26,15 +26,16 @@ from mr_platform.features.kernels.windows import (
 )
 
 
-def percentile(x: pl.Expr, values: Sequence[pl.Expr], min_periods: int) -> pl.Expr:
+def percentile(p: ColumnPlan, x: pl.Expr, values: Sequence[pl.Expr], min_periods: int) -> pl.Expr:
     """Mid-rank percentile of x among columns beside it, 0 .. 1.
 
     Args:
+        p: The plan.
         x: The value, a column.
         values: Columns with the values to compare with (one for each past day).
         min_periods: Non-null values needed.
     """
-    count = count_across(values)
+    count = p.let(count_across(values))
     enough = x.is_not_null() & (count >= max(min_periods, 1))
     return pl.when(enough).then((count + _balance(x, values)) / (2.0 * count))
 
@@ -52,19 +53,36 @@ def _balance(x: pl.Expr, values: Sequence[pl.Expr]) -> pl.Expr:
 # -- the minutes before ---------------------------------------------------------------------------
 
 
-def trailing_percentile(p: ColumnPlan, x: str | pl.Expr, w: int, min_periods: int) -> pl.Expr:
-    """Mid-rank percentile of x(t) among the w minutes before t (t left out); a column.
+def trailing_percentiles(
+    p: ColumnPlan, x: str | pl.Expr, windows: Mapping[int, int]
+) -> dict[int, pl.Expr]:
+    """Mid-rank percentile of x(t) among the minutes before t (t left out), for several windows.
 
-    Compares t with every lag, so the cost grows with w; a window as long as the group counts as
-    ``session_percentile`` does.
+    Compares t with every lag once, so the cost grows with the longest window; a window as long
+    as the group counts as ``session_percentile`` does.
+
+    Args:
+        p: The plan.
+        x: Series; nulls are skipped and give null.
+        windows: Valid minutes needed (at least 1 is) by minutes before t.
+
+    Returns:
+        Columns by window.
     """
-    if w >= p.length - 1:
-        return session_percentile(p, x, min_periods)
     column = p.let(x)
-    count = window_count(p, p.let(lag(p, column, 1)), w)
-    balance = p.let(_balance(column, [lag(p, column, back) for back in range(1, w + 1)]))
-    enough = column.is_not_null() & (count >= max(min_periods, 1))
-    return p.let(pl.when(enough).then((count + balance) / (2.0 * count)))
+    before = p.let(lag(p, column, 1))
+    found: dict[int, pl.Expr] = {}
+    balance, covered = pl.lit(0.0), 0
+    for w, needed in sorted(windows.items()):
+        if w >= p.length - 1:
+            found[w] = session_percentile(p, column, needed)
+            continue
+        lags = [lag(p, column, back) for back in range(covered + 1, w + 1)]
+        balance, covered = p.let(balance + _balance(column, lags)), w
+        count = window_count(p, before, w)
+        enough = column.is_not_null() & (count >= max(needed, 1))
+        found[w] = p.let(pl.when(enough).then((count + balance) / (2.0 * count)))
+    return found
 
 
 def session_percentile(p: ColumnPlan, x: str | pl.Expr, min_periods: int) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Count, sum and mean of columns beside each other."""
+"""Count, sum and mean of columns beside each other, and how many conditions hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import numpy as np
 import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
-from mr_platform.features.kernels.across import count_across, mean_across, sum_across
+from mr_platform.features.kernels.across import (
+    count_across,
+    count_where_across,
+    mean_across,
+    sum_across,
+)
 
 NAMES = ("a", "b", "c")
 FRAME = pl.DataFrame(
@@ -19,6 +24,12 @@ def test_nulls_are_left_out():
     found = FRAME.select(count=count_across(COLUMNS), total=sum_across(COLUMNS))
     assert found["count"].to_list() == [3, 2, 0, 2]
     assert found["total"].to_list() == [9.0, 7.0, 0.0, 2.5]
+
+
+def test_conditions_are_counted_and_null_is_no():
+    found = FRAME.select(high=count_where_across([column >= 2.0 for column in COLUMNS]))
+    assert found["high"].to_list() == [2, 2, 0, 1]
+    assert found.schema["high"] == FRAME.select(count_across(COLUMNS)).to_series().dtype == pl.Int32
 
 
 def test_a_mean_needs_its_number_of_values():

@@ -14,7 +14,7 @@ from mr_platform.features.kernels.ranks import (
     percentile,
     session_percentile,
     session_rank,
-    trailing_percentile,
+    trailing_percentiles,
 )
 
 LENGTH = 21  # no power of two, so that the last digit of a rank is not full
@@ -55,10 +55,20 @@ def run(values: Values, build) -> list[float | None]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(sessions, st.sampled_from([1, 2, 5, LENGTH - 2, LENGTH - 1, 3 * LENGTH]))
-def test_trailing_percentile_counts_the_values_before(values: Values, w: int) -> None:
-    expected = [pctl(values[i], before(values, i, w), 3) for i in range(len(values))]
-    assert run(values, lambda p: trailing_percentile(p, "x", w, 3)) == expected
+@given(
+    sessions,
+    st.dictionaries(
+        st.sampled_from([1, 2, 5, LENGTH - 2, LENGTH - 1, 3 * LENGTH]),
+        st.integers(0, 4),
+        min_size=1,
+    ),
+)
+def test_trailing_percentiles_count_the_values_before(
+    values: Values, windows: dict[int, int]
+) -> None:
+    for w, needed in windows.items():
+        expected = [pctl(values[i], before(values, i, w), needed) for i in range(len(values))]
+        assert run(values, lambda p, w=w: trailing_percentiles(p, "x", windows)[w]) == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -101,7 +111,8 @@ def test_ranks_beside_the_row(x: float | None, h: Values, needed: int) -> None:
         schema_overrides=dict.fromkeys(["x", *[f"h{i}" for i in range(len(h))]], pl.Float64),
     )
     columns = [pl.col(f"h{i}") for i in range(len(h))]
-    got = frame.select(p=percentile(pl.col("x"), columns, needed))
+    p = ColumnPlan()
+    got = p.run(frame.lazy(), {"p": percentile(p, pl.col("x"), columns, needed)}).collect()
     assert got["p"].item() == pctl(x, h, needed)
 
 
