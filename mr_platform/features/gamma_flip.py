@@ -17,7 +17,7 @@ import math
 
 import polars as pl
 
-from mr_platform.features.chain_grid import CELL, per_cell
+from mr_platform.features.chain_grid import CELL, per_run
 from mr_platform.features.greek_legs import SIDES
 from mr_platform.gateways.frame_engine import FrameEngine
 
@@ -61,8 +61,8 @@ def gamma_flip(rows: pl.DataFrame, cells: pl.DataFrame, engine: FrameEngine) -> 
     """Distance of the zero of N(f) from F, in percent of F.
 
     Args:
-        rows: Strikes ascending by cell and strike: cell and the columns of ``flip_inputs``.
-        cells: Column cell, ascending: the minutes in which N is defined.
+        rows: Strikes ascending by run and strike: run, cell and the columns of ``flip_inputs``.
+        cells: Column cell: the minutes in which N is defined.
         engine: Where to work it out.
 
     Returns:
@@ -74,10 +74,11 @@ def gamma_flip(rows: pl.DataFrame, cells: pl.DataFrame, engine: FrameEngine) -> 
     found: list[pl.DataFrame] = []
     before = 0
     for reach in RINGS:
-        left = legs.join(known.lazy().select(CELL), on=CELL, how="semi", maintain_order="left")
-        legs = engine.collect(left).lazy()
+        if before:  # at first all minutes are searched, but for some with few strikes
+            legs = legs.join(known.lazy().select(CELL), on=CELL, how="semi", maintain_order="left")
+        legs = engine.collect(legs).lazy()
         places = _places(before, reach)
-        values = per_cell(legs, [_exposure(place) for place in places], in_order=True)
+        values = per_run(legs, [_exposure(place) for place in places])
         joined = known.lazy().join(values, on=CELL, how="left", maintain_order="left")
         # a minute whose legs all weigh nothing has no rows: N is zero everywhere
         filled = joined.with_columns(pl.col(_name(place)).fill_null(0.0) for place in places)

@@ -1,15 +1,15 @@
-"""Which operations cuDF's Polars engine 26.10 runs, and what in an expression it does not.
+"""Which operations cuDF's Polars engine 26.10 runs, and what of a lazy frame it does not.
 
 Here: the lists, read in the source of ``cudf_polars`` 26.10.2, and the check against them.
-Not here: reading expressions and frames (``operation_trees.py``), running anything.
+Not here: reading frames (``operation_trees.py``), running anything.
 
 A feature must run on both engines, and most machines that test it have no GPU. So every
-expression is held against the lists below, which say where in ``cudf_polars/dsl`` they come from.
-Three places follow different rules:
+lazy frame is held against the lists below, which say where in ``cudf_polars/dsl`` they come from.
+Its expressions follow different rules in three places:
 
-* by itself (``select``, ``filter``, keys): any listed operation, nested at will;
-* as an aggregate of ``group_by``: aggregates of pointwise arguments, and pointwise operations on
-  aggregates and literals;
+* by themselves (``select``, ``filter``, keys of ``over``): any listed operation, nested at will;
+* as aggregates and keys of ``group_by``: aggregates of pointwise arguments, and pointwise
+  operations on aggregates and literals. The engine would take any key; the house keeps them plain;
 * under ``.over(keys)``: the same, and window functions; arguments are pointwise. The engine would
   take a running sum under ``fill_null`` too; the house does not, one window function a column.
 
@@ -25,13 +25,7 @@ from enum import Enum
 
 import polars as pl
 
-from mr_platform.features.column_plan import ColumnPlan
-from mr_platform.features.operation_trees import (
-    Operation,
-    PlanNode,
-    expression_tree,
-    frame_nodes,
-)
+from mr_platform.features.operation_trees import Operation, PlanNode, frame_nodes
 
 # -- what the engine runs -------------------------------------------------------------------------
 
@@ -177,40 +171,11 @@ class _Place(Enum):
     WINDOW = "the functions under over"
 
 
-def unsupported_in_expression(expression: pl.Expr) -> tuple[Unsupported, ...]:
-    """What the engine does not run of an expression in a ``select`` or ``with_columns``."""
-    return tuple(dict.fromkeys(_alone(expression_tree(expression))))
-
-
-def unsupported_in_aggregate(expression: pl.Expr) -> tuple[Unsupported, ...]:
-    """What the engine does not run of an expression in the ``agg`` of a ``group_by``."""
-    return tuple(dict.fromkeys(_in_groups(expression_tree(expression), _Place.GROUPS)))
-
-
-def unsupported_in_plan(
-    plan: ColumnPlan, outputs: Mapping[str, pl.Expr] | None = None
-) -> dict[str, tuple[Unsupported, ...]]:
-    """What the engine does not run of a plan's columns, by column; empty where it runs all.
-
-    Args:
-        plan: The plan; every intermediate column is checked, read by an output or not.
-        outputs: The plan's outputs.
-    """
-    found = {}
-    for name, expression in (*plan.expressions(), *(outputs or {}).items()):
-        problems = unsupported_in_expression(expression)
-        if problems:
-            found[name] = problems
-    return found
-
-
-def unsupported_in_frame(frame: pl.LazyFrame) -> tuple[Unsupported, ...]:
-    """What the engine does not run of a lazy frame: steps, expressions and types."""
-    return tuple(dict.fromkeys(found for _, found in _in_frame(frame)))
-
-
 def refusals_of_frame(frame: pl.LazyFrame) -> tuple[str, ...]:
-    """What the engine does not run of a lazy frame, each with its step and output column."""
+    """What the engine does not run of a lazy frame: steps, expressions and types.
+
+    Each with its step and output column.
+    """
     return tuple(
         dict.fromkeys(
             ": ".join(filter(None, (place, str(found)))) for place, found in _in_frame(frame)

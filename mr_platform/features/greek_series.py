@@ -12,19 +12,19 @@ have any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import polars as pl
 
+from mr_platform.features.cell_totals import CellTotals
 from mr_platform.features.chain_grid import (
     CELL,
     CHAIN_NEEDED,
     CONTRACT,
     NEAR,
     NEAR_NEEDED,
+    RUN,
     ChainGrid,
-    per_cell,
 )
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.gamma_flip import FLIP, flip_inputs, gamma_flip
@@ -101,43 +101,13 @@ def greek_series(grid: ChainGrid, base: pl.DataFrame) -> pl.DataFrame:
 _BACKS = range(MAX_BRIDGE + 1)
 
 
-class _Totals:
-    """Columns of rows of strikes, and what a cell takes of each.
-
-    Attributes:
-        plan: Where the columns are worked out; a window over it is one over the cell's rows.
-        columns: Columns to take totals of, by name.
-        aggregates: The totals.
-    """
-
-    def __init__(self) -> None:
-        self.plan = ColumnPlan(group=CELL)
-        self.columns: dict[str, pl.Expr] = {}
-        self.aggregates: list[pl.Expr] = []
-
-    def add(self, name: str, value: pl.Expr) -> None:
-        """Sum of the valid values, 0 where there are none."""
-        self.columns[name] = self.plan.let(value)
-        self.aggregates.append(pl.col(name).sum())
-
-    def count(self, name: str, value: pl.Expr) -> None:
-        """Number of valid values."""
-        self.columns[name] = self.plan.let(value)
-        self.aggregates.append(pl.col(name).count())
-
-    def closest(self, name: str, chosen: pl.Expr) -> None:
-        """The chosen strikes next to F on either side (``_nearest_strike`` takes one)."""
-        strike, forward = pl.col("strike"), pl.col(FORWARD)
-        flag = self.plan.let(chosen)
-        below, above = _sides_of(name)
-        self.columns[below] = self.plan.let(pl.when(flag & (strike <= forward)).then(strike))
-        self.columns[above] = self.plan.let(pl.when(flag & (strike > forward)).then(strike))
-        self.aggregates += [pl.col(below).max(), pl.col(above).min()]
-
-    def per_cell(self, rows: pl.LazyFrame, keep: Sequence[str] = ()) -> pl.LazyFrame:
-        """One row a cell from rows that ascend by cell and strike."""
-        ready = self.plan.run(rows, self.columns, keep=[CELL, *keep])
-        return per_cell(ready, self.aggregates, in_order=True)
+def _add_closest(totals: CellTotals, name: str, chosen: pl.Expr) -> None:
+    """The chosen strikes next to F on either side (``_nearest_strike`` takes one)."""
+    strike, forward = pl.col("strike"), pl.col(FORWARD)
+    flag = totals.let(chosen)
+    below, above = _sides_of(name)
+    totals.largest(below, pl.when(flag & (strike <= forward)).then(strike))
+    totals.least(above, pl.when(flag & (strike > forward)).then(strike))
 
 
 def _sides_of(name: str) -> tuple[str, str]:
@@ -145,7 +115,7 @@ def _sides_of(name: str) -> tuple[str, str]:
 
 
 def _nearest_strike(name: str) -> pl.Expr:
-    """Of the two strikes of ``_Totals.closest`` the one nearest to F, the lower on a tie."""
+    """Of the two strikes of ``_add_closest`` the one nearest to F, the lower on a tie."""
     below, above = (pl.col(part) for part in _sides_of(name))
     lower = above.is_null() | (pl.col(FORWARD) - below <= above - pl.col(FORWARD))
     return pl.when(below.is_not_null() & lower).then(below).otherwise(above)
@@ -158,12 +128,8 @@ def _near_sums(grid: ChainGrid, minutes: pl.LazyFrame) -> pl.LazyFrame:
     """Sums over the near strikes, for net Greeks also over those of 1, 2, 3 minutes before."""
     windows, flags = _window_plan()
     contracts = windows.run(grid.contracts.lazy(), flags, keep=[CELL, "strike", "k", *_LEGS])
-    rows = (
-        contracts.filter(pl.any_horizontal([pl.col(_held(back)) for back in _BACKS]))
-        .sort(CELL, "strike")
-        .join(minutes, on=CELL, how="left", maintain_order="left")
-    )
-    return _near_totals().per_cell(rows)
+    rows = contracts.filter(pl.any_horizontal([pl.col(_held(back)) for back in _BACKS]))
+    return _near_totals().per_cell(rows.join(minutes, on=CELL, how="left", maintain_order="left"))
 
 
 def _held(back: int) -> str:
@@ -187,8 +153,8 @@ def _window_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
 
 
 @cache
-def _near_totals() -> _Totals:
-    totals = _Totals()
+def _near_totals() -> CellTotals:
+    totals = CellTotals()
     p = totals.plan
     near = pl.col(_held(0))
     for side in SIDES:
@@ -198,11 +164,11 @@ def _near_totals() -> _Totals:
             "vol": p.let(pl.when(usable).then(pl.col(f"{side}_traded"))),
         }
         for name, weight in weights.items():
-            totals.add(f"g2_{name}_{side}", weight)
+            totals.sum(f"g2_{name}_{side}", weight)
             totals.count(f"_n_{name}_{side}", weight)
             for greek in GREEKS:
                 size = p.let(pl.col(f"{side}_{greek}").abs())
-                totals.add(f"g2_{greek}_{name}_{side}", weight * size)
+                totals.sum(f"g2_{greek}_{name}_{side}", weight * size)
         _add_curve(totals, side, weights["oi"])
         _add_shape(totals, side, weights["oi"])
     _add_net_greeks(totals)
@@ -210,7 +176,7 @@ def _near_totals() -> _Totals:
     return totals
 
 
-def _add_curve(totals: _Totals, side: str, weight: pl.Expr) -> None:
+def _add_curve(totals: CellTotals, side: str, weight: pl.Expr) -> None:
     """Second-order Greeks but for factors of the minute, signed and in size."""
     p = totals.plan
     curve = leg_curve(p, side, weight)
@@ -218,11 +184,11 @@ def _add_curve(totals: _Totals, side: str, weight: pl.Expr) -> None:
     values = {"vanna": -over_iv, "charm": curve.bend, "volga": over_iv * curve.d1}
     for name, value in values.items():
         signed = p.let(value)
-        totals.add(f"g2_{name}_sum_{side}", signed)
-        totals.add(f"g2_{name}_gross_{side}", signed.abs())
+        totals.sum(f"g2_{name}_sum_{side}", signed)
+        totals.sum(f"g2_{name}_gross_{side}", signed.abs())
 
 
-def _add_shape(totals: _Totals, side: str, weight: pl.Expr) -> None:
+def _add_shape(totals: CellTotals, side: str, weight: pl.Expr) -> None:
     """Parts of the first-order sums by the leg's own label, and where gamma sits."""
     p = totals.plan
     outward = pl.col("k") if side == "ce" else -pl.col("k")
@@ -232,11 +198,11 @@ def _add_shape(totals: _Totals, side: str, weight: pl.Expr) -> None:
     for bucket, here in {"atm": outward == 0, "otm": outward > 0}.items():
         flag = p.let(here)
         for greek in BUCKET_GREEKS:
-            totals.add(f"g2_{greek}_{bucket}_{side}", pl.when(flag).then(held[greek]))
-    totals.add(f"g2_log_gamma_{side}", -(held["gamma"] * moneyness(p)))
+            totals.sum(f"g2_{greek}_{bucket}_{side}", pl.when(flag).then(held[greek]))
+    totals.sum(f"g2_log_gamma_{side}", -(held["gamma"] * moneyness(p)))
 
 
-def _add_net_greeks(totals: _Totals) -> None:
+def _add_net_greeks(totals: CellTotals) -> None:
     """Numerators, weight and strikes of the net Greeks over the near strikes of t .. t-3."""
     p = totals.plan
     ce, pe = (
@@ -251,10 +217,10 @@ def _add_net_greeks(totals: _Totals) -> None:
         held = pl.col(_held(back))
         totals.count(f"_strikes_{back}", pl.when(held & any_leg).then(1))
         for name, value in parts.items():
-            totals.add(f"_net_{name}_{back}", pl.when(held).then(value))
+            totals.sum(f"_net_{name}_{back}", pl.when(held).then(value))
 
 
-def _add_pin(totals: _Totals, near: pl.Expr) -> None:
+def _add_pin(totals: CellTotals, near: pl.Expr) -> None:
     """Open interest over near: its sum, squares and the strike that holds most."""
     p = totals.plan
     legs = [pl.col(f"{side}_oi").cast(pl.Float64) for side in SIDES]
@@ -262,11 +228,10 @@ def _add_pin(totals: _Totals, near: pl.Expr) -> None:
     interest = p.let(pl.when(near & known).then(legs[0].fill_null(0.0) + legs[1].fill_null(0.0)))
     most = p.over(interest.max())
     totals.count("_n_interest", interest)
-    totals.add("_interest", interest)
-    totals.add("_interest_squared", interest * interest)
-    totals.columns["_most"] = most
-    totals.aggregates.append(pl.col("_most").max())
-    totals.closest("_pin", interest == most)
+    totals.sum("_interest", interest)
+    totals.sum("_interest_squared", interest * interest)
+    totals.largest("_most", interest)
+    _add_closest(totals, "_pin", interest == most)
 
 
 # -- chain ----------------------------------------------------------------------------------------
@@ -277,24 +242,24 @@ def _chain_sums(grid: ChainGrid, minutes: pl.LazyFrame) -> tuple[pl.DataFrame, p
     totals, flips, outputs = _chain_totals()
     rows = (
         grid.rows.lazy()
-        .select(CELL, "strike", *_LEGS)
+        .select(RUN, CELL, "strike", *_LEGS)
         .join(minutes, on=CELL, how="left", maintain_order="left")
     )
-    ready = grid.engine.collect(totals.plan.run(rows, outputs, keep=[CELL]))
-    sums = grid.engine.collect(
-        per_cell(ready.lazy(), totals.aggregates, in_order=True).filter(
-            pl.col("_strikes") >= CHAIN_NEEDED
-        )
-    )
+    ready = grid.engine.collect(totals.plan.run(rows, outputs, keep=totals.keys))
+    enough = totals.of_columns(ready).filter(pl.col("_strikes") >= CHAIN_NEEDED)
+    sums = grid.engine.collect(enough)
     placed = minutes.filter(pl.col(FORWARD).is_not_null()).select(CELL)
     turning = sums.lazy().select(CELL).join(placed, on=CELL, how="semi", maintain_order="left")
-    return sums, gamma_flip(ready.select(CELL, *flips), grid.engine.collect(turning), grid.engine)
+    peaks = grid.engine.collect(_peaks(ready, sums))
+    sums = sums.join(peaks, on=CELL, how="left", maintain_order="left")
+    flip_rows = ready.select(RUN, CELL, *flips)
+    return sums, gamma_flip(flip_rows, grid.engine.collect(turning), grid.engine)
 
 
 @cache
-def _chain_totals() -> tuple[_Totals, dict[str, pl.Expr], dict[str, pl.Expr]]:
+def _chain_totals() -> tuple[CellTotals, dict[str, pl.Expr], dict[str, pl.Expr]]:
     """Sums over the chain, the columns that ``gamma_flip`` reads, and the columns of both."""
-    totals = _Totals()
+    totals = CellTotals(RUN)
     p = totals.plan
     flips: dict[str, pl.Expr] = {}
     gammas: list[pl.Expr] = []
@@ -304,23 +269,45 @@ def _chain_totals() -> tuple[_Totals, dict[str, pl.Expr], dict[str, pl.Expr]]:
         curve = leg_curve(p, side, weight)
         gammas.append(p.let(weight * pl.col(f"{side}_gamma")))
         weights.append(weight)
-        totals.add(f"_gamma_{side}", gammas[-1])
-        totals.add(f"_delta_{side}", weight * pl.col(f"{side}_delta"))
-        totals.add(f"_vega_{side}", weight * pl.col(f"{side}_vega"))
-        totals.add(f"_charm_{side}", curve.bend)
-        totals.add(f"_vanna_{side}", -(curve.bend / pl.col(f"{side}_iv")))
+        totals.sum(f"_gamma_{side}", gammas[-1])
+        totals.sum(f"_delta_{side}", weight * pl.col(f"{side}_delta"))
+        totals.sum(f"_vega_{side}", weight * pl.col(f"{side}_vega"))
+        totals.sum(f"_charm_{side}", curve.bend)
+        totals.sum(f"_vanna_{side}", -(curve.bend / pl.col(f"{side}_iv")))
         flips |= flip_inputs(side, weight, curve.width, curve.d1)
     call, put = weights
     totals.count("_strikes", pl.when(call.is_not_null() & put.is_not_null()).then(1))
     # of a strike with one valid leg that leg alone; null with none
     either = call.is_not_null() | put.is_not_null()
     net = p.let(pl.when(either).then(gammas[0].fill_null(0.0) - gammas[1].fill_null(0.0)))
-    totals.add("_net_size", net.abs())
-    totals.add("_net_squared", net * net)
-    highest, lowest = p.over(net.max()), p.over(net.min())
-    totals.closest("_peak_pos", (net == highest) & (net > 0))
-    totals.closest("_peak_neg", (net == lowest) & (net < 0))
-    return totals, flips, {**totals.columns, **flips}
+    totals.sum("_net_size", net.abs())
+    totals.sum("_net_squared", net * net)
+    totals.largest("_highest", net)
+    totals.least("_lowest", net)
+    placed = {"net": net, "strike": pl.col("strike"), FORWARD: pl.col(FORWARD)}
+    return totals, flips, {**totals.columns, **flips, **placed}
+
+
+def _peaks(ready: pl.DataFrame, sums: pl.DataFrame) -> pl.LazyFrame:
+    """The strikes of the greatest and the least gamma of each minute, next to F."""
+    net = pl.col("net")
+    ends = sums.lazy().select(CELL, "_highest", "_lowest")
+    foremost = (
+        ready.lazy()
+        .select(CELL, "strike", FORWARD, "net")
+        .join(ends, on=CELL, how="left", maintain_order="left")
+        .filter((net == pl.col("_highest")) | (net == pl.col("_lowest")))
+    )
+    return _peak_totals().per_cell(foremost)
+
+
+@cache
+def _peak_totals() -> CellTotals:
+    totals = CellTotals()
+    net = pl.col("net")
+    _add_closest(totals, "_peak_pos", (net == pl.col("_highest")) & (net > 0))
+    _add_closest(totals, "_peak_neg", (net == pl.col("_lowest")) & (net < 0))
+    return totals
 
 
 # -- together -------------------------------------------------------------------------------------

@@ -16,13 +16,13 @@ from functools import lru_cache
 
 import polars as pl
 
+from mr_platform.features.cell_totals import CellTotals
 from mr_platform.features.chain_grid import (
     CELL,
     CONTRACT,
     NEAR,
     NEAR_NEEDED,
     ChainGrid,
-    per_cell,
 )
 from mr_platform.features.column_plan import INDEX, ColumnPlan
 from mr_platform.features.kernels.windows import (
@@ -79,15 +79,9 @@ def flow_series(grid: ChainGrid) -> pl.DataFrame:
     """
     over_time, past_values = _contract_plan()
     contracts = over_time.run(grid.contracts.lazy(), past_values, keep=[CELL, "strike", "k"])
-    near = (
-        contracts.filter(pl.col("k").abs() <= NEAR)
-        # contracts ascend by strike in their group, so a stable sort leaves strikes in order
-        .sort(CELL, maintain_order=True)
-        .with_columns(pl.col("strike").cast(pl.Int64))
-    )
-    totals = _totals()
-    summed = per_cell(totals.plan.run(near, totals.terms, keep=[CELL]), totals.sums, in_order=True)
-    return grid.engine.collect(summed.select(CELL, **_leg_levels(), **_shared_levels()))
+    near = contracts.filter(pl.col("k").abs() <= NEAR).with_columns(pl.col("strike").cast(pl.Int64))
+    plan, levels = _levels()
+    return grid.engine.collect(plan.run(_totals().per_cell(near), levels, keep=[CELL]))
 
 
 # -- one contract over time -----------------------------------------------------------------------
@@ -132,31 +126,9 @@ def _velocity(p: ColumnPlan, leg: str) -> dict[str, pl.Expr]:
 # -- the strikes of one minute --------------------------------------------------------------------
 
 
-class _Totals:
-    """Terms of strikes, and the sums and counts of them by cell."""
-
-    def __init__(self) -> None:
-        self.plan = ColumnPlan()
-        self.terms: dict[str, pl.Expr] = {}
-        self.sums: list[pl.Expr] = []
-
-    def let(self, expression: pl.Expr) -> pl.Expr:
-        return self.plan.let(expression)
-
-    def sum(self, name: str, term: pl.Expr) -> None:
-        """Sum of the term over the strikes that have it."""
-        self.terms[name] = term
-        self.sums.append(pl.col(name).sum())
-
-    def count(self, name: str, term: pl.Expr) -> None:
-        """Number of strikes that have the term."""
-        self.terms[f"{name}_n"] = term
-        self.sums.append(pl.col(f"{name}_n").count())
-
-
 @lru_cache
-def _totals() -> _Totals:
-    t = _Totals()
+def _totals() -> CellTotals:
+    t = CellTotals()
     for leg in LEGS:
         _sum_levels(t, leg)
         _sum_changes(t, leg)
@@ -165,48 +137,48 @@ def _totals() -> _Totals:
     return t
 
 
-def _sum_levels(t: _Totals, leg: str) -> None:
+def _sum_levels(t: CellTotals, leg: str) -> None:
     oi, rank = pl.col(f"{leg}_oi"), _out_of_money(leg)
     share = t.let(oi.cast(pl.Float64))
     otm = t.let(pl.when(rank > 0).then(oi))
-    t.count(f"{leg}_oi", oi)
+    t.count(f"{leg}_oi_n", oi)
     t.sum(f"{leg}_oi", oi)
     t.sum(f"{leg}_oi_strike", oi * pl.col("strike"))
     t.sum(f"{leg}_oi_squares", share * share)
-    t.count(f"{leg}_otm", otm)
+    t.count(f"{leg}_otm_n", otm)
     t.sum(f"{leg}_otm", otm)
     for window in VOLUME_PERIODS:
-        t.count(f"{leg}_volume_{window}", pl.col(f"{leg}_volume_{window}"))
+        t.count(f"{leg}_volume_{window}_n", pl.col(f"{leg}_volume_{window}"))
         t.sum(f"{leg}_volume_{window}", pl.col(f"{leg}_volume_{window}"))
 
 
-def _sum_changes(t: _Totals, leg: str) -> None:
+def _sum_changes(t: CellTotals, leg: str) -> None:
     oi, close = pl.col(f"{leg}_oi"), pl.col(f"{leg}_close")
     for window in CHANGE_WINDOWS:
         before = pl.col(f"{leg}_oi_{window}")
         change = t.let(oi - before)
-        t.count(f"{leg}_change_{window}", change)
+        t.count(f"{leg}_change_{window}_n", change)
         t.sum(f"{leg}_change_{window}", change)
         t.sum(f"{leg}_base_{window}", pl.when(change.is_not_null()).then(before))
     for window in PRICE_WINDOWS:
         before = pl.col(f"{leg}_close_{window}")
         change = t.let(close - before)
-        t.count(f"{leg}_price_{window}", change)
+        t.count(f"{leg}_price_{window}_n", change)
         t.sum(f"{leg}_price_{window}", change)
         t.sum(f"{leg}_price_base_{window}", pl.when(change.is_not_null()).then(before))
     for window in ACCELERATION_WINDOWS:
         before = pl.col(f"{leg}_oi_{2 * window}")
         second = t.let(oi - 2 * pl.col(f"{leg}_oi_{window}") + before)
-        t.count(f"{leg}_second_{window}", second)
+        t.count(f"{leg}_second_{window}_n", second)
         t.sum(f"{leg}_second_{window}", second)
         t.sum(f"{leg}_second_base_{window}", pl.when(second.is_not_null()).then(before))
     for window in VELOCITY_PERIODS:
-        t.count(f"{leg}_slope_{window}", pl.col(f"{leg}_slope_{window}"))
+        t.count(f"{leg}_slope_{window}_n", pl.col(f"{leg}_slope_{window}"))
         t.sum(f"{leg}_slope_{window}", pl.col(f"{leg}_slope_{window}"))
         t.sum(f"{leg}_mean_{window}", pl.col(f"{leg}_mean_{window}"))
 
 
-def _sum_breadth(t: _Totals, leg: str) -> None:
+def _sum_breadth(t: CellTotals, leg: str) -> None:
     """Where and in which class of strikes the change of the last quarter of an hour lies."""
     change = t.let(pl.col(f"{leg}_oi") - pl.col(f"{leg}_oi_{FLOW_WINDOW}"))
     move = t.let(pl.col(f"{leg}_close") - pl.col(f"{leg}_close_{FLOW_WINDOW}"))
@@ -217,10 +189,10 @@ def _sum_breadth(t: _Totals, leg: str) -> None:
     t.sum(f"{leg}_gross_squares", weight * weight)
     for bucket, (first, last) in BUCKETS.items():
         part = t.let(pl.when(rank.is_between(first, last)).then(change))
-        t.count(f"{leg}_{bucket}", part)
+        t.count(f"{leg}_{bucket}_n", part)
         t.sum(f"{leg}_{bucket}", part)
     both = t.let(pl.when(move.is_not_null()).then(size))
-    t.count(f"{leg}_classed", both)
+    t.count(f"{leg}_classed_n", both)
     t.sum(f"{leg}_classed", both)
     conditions = {
         "long_buildup": (move > 0) & (change > 0),
@@ -231,14 +203,14 @@ def _sum_breadth(t: _Totals, leg: str) -> None:
         t.sum(f"{leg}_{kind}", pl.when(conditions[kind]).then(size))
 
 
-def _sum_both(t: _Totals) -> None:
+def _sum_both(t: CellTotals) -> None:
     """Sums over strikes that need both legs."""
     strike = pl.col("strike")
     now = t.let(pl.col("ce_oi") + pl.col("pe_oi"))
     for window in PCR_WINDOWS:
         calls, puts = pl.col(f"ce_oi_{window}"), pl.col(f"pe_oi_{window}")
         both = t.let((now + calls + puts).is_not_null())
-        t.count(f"pcr_{window}", pl.when(both).then(calls))
+        t.count(f"pcr_{window}_n", pl.when(both).then(calls))
         for leg in LEGS:
             t.sum(f"{leg}_pcr_now_{window}", pl.when(both).then(pl.col(f"{leg}_oi")))
             t.sum(f"{leg}_pcr_then_{window}", pl.when(both).then(pl.col(f"{leg}_oi_{window}")))
@@ -247,7 +219,7 @@ def _sum_both(t: _Totals) -> None:
     held_then = t.let(pl.when(now.is_not_null()).then(then))
     for name, weight in {"spread": now, "held": held_now, "past": held_then}.items():
         moment = t.let(weight * strike)
-        t.count(name, weight)
+        t.count(f"{name}_n", weight)
         t.sum(name, weight)
         t.sum(f"{name}_strike", moment)
         t.sum(f"{name}_squares", moment * strike)
@@ -261,77 +233,84 @@ def _out_of_money(leg: str) -> pl.Expr:
 # -- the section's columns ------------------------------------------------------------------------
 
 
-def _leg_levels() -> dict[str, pl.Expr]:
+@lru_cache
+def _levels() -> tuple[ColumnPlan, Mapping[str, pl.Expr]]:
+    """The section's columns from the totals."""
+    p = ColumnPlan()
+    return p, _leg_levels(p) | _shared_levels(p)
+
+
+def _leg_levels(p: ColumnPlan) -> dict[str, pl.Expr]:
     out: dict[str, pl.Expr] = {}
     for leg in LEGS:
-        oi = _enough(f"{leg}_oi", pl.col(f"{leg}_oi"))
+        oi = p.let(_enough(p, f"{leg}_oi", pl.col(f"{leg}_oi")))
         out[f"o3_oi_{leg}"] = oi
         out[f"oi_centroid_{leg}"] = ratio(pl.col(f"{leg}_oi_strike"), oi)
         out[f"o3_hhi_oi_{leg}"] = ratio(pl.col(f"{leg}_oi_squares"), _square(oi))
-        out[f"o3_otm_share_{leg}"] = _part(f"{leg}_otm", ratio(pl.col(f"{leg}_otm"), oi))
+        out[f"o3_otm_share_{leg}"] = _part(p, f"{leg}_otm", ratio(pl.col(f"{leg}_otm"), oi))
         for window in VOLUME_PERIODS:
             name = f"{leg}_volume_{window}"
-            out[f"o3_volume_{leg}_{window}"] = _enough(name, pl.col(name)).cast(pl.Int64)
+            out[f"o3_volume_{leg}_{window}"] = _enough(p, name, pl.col(name)).cast(pl.Int64)
         for window in CHANGE_WINDOWS:
             name = f"{leg}_change_{window}"
-            out[f"o3_change_{leg}_{window}"] = _enough(name, pl.col(name))
-            out[f"o3_base_{leg}_{window}"] = _enough(name, pl.col(f"{leg}_base_{window}"))
+            out[f"o3_change_{leg}_{window}"] = _enough(p, name, pl.col(name))
+            out[f"o3_base_{leg}_{window}"] = _enough(p, name, pl.col(f"{leg}_base_{window}"))
         for window in PRICE_WINDOWS:
             name = f"{leg}_price_{window}"
             price = ratio(pl.col(name), pl.col(f"{leg}_price_base_{window}"))
-            out[f"o3_price_{leg}_{window}"] = _enough(name, price)
+            out[f"o3_price_{leg}_{window}"] = _enough(p, name, price)
         for window in ACCELERATION_WINDOWS:
             name = f"{leg}_second_{window}"
             second = ratio(pl.col(name), pl.col(f"{leg}_second_base_{window}"))
-            out[f"o3_accel_{leg}_{window}"] = _enough(name, second)
+            out[f"o3_accel_{leg}_{window}"] = _enough(p, name, second)
         for window in VELOCITY_PERIODS:
             name = f"{leg}_slope_{window}"
             slope = ratio(pl.col(name), pl.col(f"{leg}_mean_{window}"))
-            out[f"o3_velocity_{leg}_{window}"] = _enough(name, slope)
-        out |= _leg_flow_levels(leg)
+            out[f"o3_velocity_{leg}_{window}"] = _enough(p, name, slope)
+        out |= _leg_flow_levels(p, leg)
     return out
 
 
-def _leg_flow_levels(leg: str) -> dict[str, pl.Expr]:
+def _leg_flow_levels(p: ColumnPlan, leg: str) -> dict[str, pl.Expr]:
     change = f"{leg}_change_{FLOW_WINDOW}"
-    gross = _enough(change, pl.col(f"{leg}_gross"))
-    base = _enough(change, pl.col(f"{leg}_base_{FLOW_WINDOW}"))
-    classed = _enough(f"{leg}_classed", pl.col(f"{leg}_classed"))
+    gross = p.let(_enough(p, change, pl.col(f"{leg}_gross")))
+    base = p.let(_enough(p, change, pl.col(f"{leg}_base_{FLOW_WINDOW}")))
+    classed = p.let(_enough(p, f"{leg}_classed", pl.col(f"{leg}_classed")))
     out = {
         f"o3_gross_{leg}": gross,
         f"o3_hhi_flow_{leg}": ratio(pl.col(f"{leg}_gross_squares"), _square(gross)),
     }
     for bucket in BUCKETS:
         name = f"{leg}_{bucket}"
-        out[f"o3_bucket_{bucket}_{leg}"] = _part(name, ratio(pl.col(name), base))
+        out[f"o3_bucket_{bucket}_{leg}"] = _part(p, name, ratio(pl.col(name), base))
     for kind in KINDS:
         out[f"o3_share_{kind}_{leg}"] = ratio(pl.col(f"{leg}_{kind}"), classed)
     return out
 
 
-def _shared_levels() -> dict[str, pl.Expr]:
+def _shared_levels(p: ColumnPlan) -> dict[str, pl.Expr]:
     out: dict[str, pl.Expr] = {}
     for window in PCR_WINDOWS:
         now = log(ratio(pl.col(f"pe_pcr_now_{window}"), pl.col(f"ce_pcr_now_{window}")))
         then = log(ratio(pl.col(f"pe_pcr_then_{window}"), pl.col(f"ce_pcr_then_{window}")))
-        out[f"o3_pcr_change_{window}"] = _enough(f"pcr_{window}", now - then)
-    out["o3_spread"] = _enough("spread", _spread("spread"))
-    growth = log(ratio(_spread("held"), _spread("past")))
-    out["o3_spread_growth"] = _enough("held", growth)
+        out[f"o3_pcr_change_{window}"] = _enough(p, f"pcr_{window}", now - then)
+    out["o3_spread"] = _enough(p, "spread", _spread(p, "spread"))
+    growth = log(ratio(_spread(p, "held"), _spread(p, "past")))
+    out["o3_spread_growth"] = _enough(p, "held", growth)
     return out
 
 
-def _spread(name: str) -> pl.Expr:
+def _spread(p: ColumnPlan, name: str) -> pl.Expr:
     """Standard deviation of the strike, weighted; in points.
 
     The squares are taken from the whole point below the mean, still in whole numbers, so that
     the size of the strikes costs no digits.
     """
     total, strikes = pl.col(name), pl.col(f"{name}_strike")
-    centre = ratio(strikes, total).floor().cast(pl.Int64)
+    centre = p.let(ratio(strikes, total).floor().cast(pl.Int64))
     first = strikes - centre * total
     squares = pl.col(f"{name}_squares") - 2 * centre * strikes + centre * centre * total
-    mean = ratio(first, total)
+    mean = p.let(ratio(first, total))
     return (ratio(squares, total) - mean * mean).sqrt()
 
 
@@ -340,11 +319,11 @@ def _square(x: pl.Expr) -> pl.Expr:
     return size * size
 
 
-def _enough(name: str, value: pl.Expr) -> pl.Expr:
+def _enough(p: ColumnPlan, name: str, value: pl.Expr) -> pl.Expr:
     """The value where ten strikes have the term."""
-    return pl.when(pl.col(f"{name}_n") >= NEAR_NEEDED).then(value)
+    return pl.when(p.let(pl.col(f"{name}_n") >= NEAR_NEEDED)).then(value)
 
 
-def _part(name: str, value: pl.Expr) -> pl.Expr:
+def _part(p: ColumnPlan, name: str, value: pl.Expr) -> pl.Expr:
     """The value where a strike of the part has the term."""
-    return pl.when(pl.col(f"{name}_n") >= 1).then(value)
+    return pl.when(p.let(pl.col(f"{name}_n") >= 1)).then(value)

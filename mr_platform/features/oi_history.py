@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from mr_platform.features.chain_grid import GROUP_KEYS
+from mr_platform.features.chain_grid import GROUP_KEYS, RUN, STRIKE_KEY, runs_of, strike_key
+from mr_platform.features.column_plan import GROUP
 from mr_platform.features.history import past
+from mr_platform.features.inputs import ZONE_KEYS
 from mr_platform.features.kernels.windows import ratio
 from mr_platform.gateways.frame_engine import FrameEngine
 
@@ -18,9 +20,6 @@ CLOSE_KEYS: tuple[str, ...] = (*GROUP_KEYS, "strike")
 """A row of ``hist_c3_close``."""
 
 CLOSE_VALUES: tuple[str, ...] = ("ce_oi", "pe_oi")
-
-ZONE_KEYS: tuple[str, ...] = ("symbol", "date", "dte_bucket", "zone_name")
-"""A row of ``hist_c3_zone``."""
 
 ZONE_VALUES: tuple[str, ...] = ("pcr_oi", "turnover")
 
@@ -49,18 +48,34 @@ def oi_close_history(chain: pl.LazyFrame | pl.DataFrame, engine: FrameEngine) ->
         symbol, date, expiry_date, strike, ce_oi, pe_oi: each leg's last non-null value of the
         day, whichever minute it is from. Contracts with neither are left out. Ascending.
     """
-    rows = chain.lazy().select(*CLOSE_KEYS, "ts_minute", *CLOSE_VALUES)
-    last: pl.LazyFrame | None = None
+    rows, runs = runs_of(chain.lazy().select(*CLOSE_KEYS, "ts_minute", *CLOSE_VALUES), (), engine)
+    groups = engine.collect(
+        runs.lazy().group_by(GROUP_KEYS, maintain_order=True).agg()
+    ).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(GROUP))
+    of_runs = runs.lazy().select(RUN, *GROUP_KEYS)
+    of_runs = of_runs.join(groups.lazy(), on=GROUP_KEYS, how="left", maintain_order="left")
+    quotes = engine.collect(
+        rows.lazy()
+        .select(RUN, "strike", *CLOSE_VALUES)
+        .join(of_runs.select(RUN, GROUP), on=RUN, how="left", maintain_order="left")
+        .select(strike_key(GROUP), GROUP, "strike", *CLOSE_VALUES)
+    ).lazy()
+    contracts = quotes.select(STRIKE_KEY, GROUP, "strike").unique(STRIKE_KEY)
     for value in CLOSE_VALUES:
-        leg = (
-            rows.filter(pl.col(value).is_not_null())
-            .sort(*CLOSE_KEYS, "ts_minute")
-            .group_by(CLOSE_KEYS, maintain_order=True)
+        last = (
+            quotes.select(STRIKE_KEY, value)
+            .filter(pl.col(value).is_not_null())
+            # minutes ascend
+            .group_by(STRIKE_KEY, maintain_order=True)
             .agg(pl.col(value).last())
         )
-        last = leg if last is None else last.join(leg, on=CLOSE_KEYS, how="full", coalesce=True)
-    assert last is not None
-    return engine.collect(last.select(*CLOSE_KEYS, *CLOSE_VALUES).sort(CLOSE_KEYS))
+        contracts = contracts.join(last, on=STRIKE_KEY, how="left")
+    return engine.collect(
+        contracts.filter(pl.any_horizontal(pl.col(*CLOSE_VALUES).is_not_null()))
+        .join(groups.lazy(), on=GROUP, how="left")
+        .select(*CLOSE_KEYS, *CLOSE_VALUES)
+        .sort(CLOSE_KEYS)
+    )
 
 
 def previous_oi_close(table: pl.LazyFrame, days: pl.LazyFrame, engine: FrameEngine) -> pl.DataFrame:

@@ -44,14 +44,11 @@ from mr_platform.features.oi_flows import flow_series
 from mr_platform.features.oi_walls import wall_series
 
 
-def oi_series(
-    grid: ChainGrid, base: pl.DataFrame, previous_close: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def oi_series(grid: ChainGrid, previous_close: pl.DataFrame | None = None) -> pl.DataFrame:
     """Open-interest columns of the minute panel.
 
     Args:
         grid: The chain on the grid.
-        base: Cells with prices; not read, since each row of the chain carries its spot.
         previous_close: Closing open interest of the trading day before: symbol, date (the day
             that reads it), expiry_date, strike, ce_oi, pe_oi; None where there is none, which
             leaves ``o3_since_close_…`` null.
@@ -59,7 +56,6 @@ def oi_series(
     Returns:
         One row a cell with a quote: cell and the columns above.
     """
-    del base
     walls, flows = wall_series(grid, previous_close), flow_series(grid)
     joined = walls.lazy().join(flows.lazy(), on=CELL, how="left", maintain_order="left")
     return grid.engine.collect(joined)

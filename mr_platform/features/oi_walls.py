@@ -12,14 +12,23 @@ from __future__ import annotations
 
 import polars as pl
 
-from mr_platform.features.chain_grid import CELL, CHAIN_NEEDED, GROUP_KEYS, ChainGrid, per_cell
+from mr_platform.features.chain_grid import (
+    CELL,
+    CHAIN_NEEDED,
+    GROUP_KEYS,
+    RUN,
+    ChainGrid,
+    per_cell,
+    per_run,
+)
 from mr_platform.features.column_plan import GROUP, INDEX
 from mr_platform.features.kernels.windows import OPEN_LIMIT, ratio
-from mr_platform.trading_calendar import SESSION_MINUTES
+from mr_platform.gateways.frame_engine import FrameEngine
 
 WALL_WINDOW = 15
 """Minutes of the change of a wall's open interest."""
 
+_KEY = "key"
 _OI = ("ce_oi", "pe_oi")
 _WALLS = {"call_wall": "ce_oi", "put_wall": "pe_oi"}
 """Largest over all strikes (C7)."""
@@ -41,35 +50,35 @@ def wall_series(grid: ChainGrid, previous_close: pl.DataFrame | None) -> pl.Data
     """
     strikes = grid.engine.collect(_strikes(grid, previous_close))
     totals = grid.engine.collect(_totals(strikes))
-    placed = _placed(strikes, totals)
+    placed = _placed(strikes, totals, grid.engine)
     levels = grid.engine.collect(_levels(totals, placed))
-    return grid.engine.collect(_with_past_values(levels, strikes))
+    return grid.engine.collect(_with_past_values(levels, strikes, grid.engine))
 
 
 def _strikes(grid: ChainGrid, previous_close: pl.DataFrame | None) -> pl.LazyFrame:
     """Rows of the chain with what sums need: strike in whole points, both legs, yesterday."""
     rows = grid.rows.lazy().select(
-        CELL, GROUP, INDEX, "spot", pl.col("strike").cast(pl.Int64), *_OI, "ce_volume", "pe_volume"
-    )
+        RUN, CELL, GROUP, INDEX, "spot", pl.col("strike").cast(pl.Int64), *_OI, "ce_volume",
+        "pe_volume",
+    )  # fmt: skip
     if previous_close is None or previous_close.is_empty():
         nothing = pl.lit(None, dtype=pl.Int64)
         rows = rows.with_columns(ce_previous=nothing, pe_previous=nothing)
     else:
-        rows = rows.join(
-            _previous(grid, previous_close), on=[GROUP, "strike"], how="left",
-            maintain_order="left",
-        )  # fmt: skip
+        rows = (
+            rows.with_columns(_key(GROUP))
+            .join(_previous(grid, previous_close), on=_KEY, how="left", maintain_order="left")
+            .drop(_KEY)
+        )
     strike, spot = pl.col("strike"), pl.col("spot")
     rows = rows.with_columns(
         both=pl.col("ce_oi").fill_null(0) + pl.col("pe_oi").fill_null(0),
         above=pl.when(strike >= spot).then(pl.col("ce_oi")),
         below=pl.when(strike <= spot).then(pl.col("pe_oi")),
     ).with_columns(both_strike=pl.col("both") * strike)
-    # running totals over the strikes of a minute, from the lowest up
-    return rows.with_columns(
-        up=pl.col("both").cum_sum().over(CELL),
-        up_strike=pl.col("both_strike").cum_sum().over(CELL),
-    )
+    # running totals from the lowest strike up, through all minutes: whole numbers, so what came
+    # before a minute is taken off again without a trace
+    return rows.with_columns(up=pl.col("both").cum_sum(), up_strike=pl.col("both_strike").cum_sum())
 
 
 def _previous(grid: ChainGrid, previous_close: pl.DataFrame) -> pl.LazyFrame:
@@ -77,12 +86,8 @@ def _previous(grid: ChainGrid, previous_close: pl.DataFrame) -> pl.LazyFrame:
     return (
         previous_close.lazy()
         .join(groups, on=list(GROUP_KEYS))
-        .select(
-            GROUP,
-            pl.col("strike").cast(pl.Int64),
-            ce_previous=pl.col("ce_oi"),
-            pe_previous=pl.col("pe_oi"),
-        )
+        .with_columns(pl.col("strike").cast(pl.Int64))
+        .select(_key(GROUP), ce_previous=pl.col("ce_oi"), pe_previous=pl.col("pe_oi"))
     )
 
 
@@ -96,6 +101,8 @@ def _totals(strikes: pl.DataFrame) -> pl.LazyFrame:
         _either("ce_oi", "pe_oi").sum().alias("quoted"),
         _either("ce_volume", "pe_volume").sum().alias("traded"),
         (pl.col("pe_oi") * strike).sum().alias("put_moment"),
+        (pl.col("up") - pl.col("both")).first().alias("up_before"),
+        (pl.col("up_strike") - pl.col("both_strike")).first().alias("up_strike_before"),
         *_nearest_ends("near", pl.lit(True)),
         *[pl.col(side).max().alias(f"{side}_most") for side in ("above", "below")],
         *[pl.col(side).sum().alias(f"{side}_total") for side in ("above", "below")],
@@ -112,49 +119,64 @@ def _totals(strikes: pl.DataFrame) -> pl.LazyFrame:
             pl.when(before.is_not_null()).then(now).sum().alias(f"{leg}_now"),
             pl.when(now.is_not_null()).then(before).sum().alias(f"{leg}_before"),
         ]
-    return per_cell(strikes, sums, in_order=True).with_columns(nearest=_nearest("near"))
+    return per_run(strikes, sums).with_columns(nearest=_nearest("near"))
 
 
-def _placed(strikes: pl.DataFrame, totals: pl.DataFrame) -> pl.LazyFrame:
+def _placed(strikes: pl.DataFrame, totals: pl.DataFrame, engine: FrameEngine) -> pl.LazyFrame:
     """Per cell: where the walls stand, and where the chain's pain is least.
 
     pain(K) is convex in K and bends at the strikes only. So the strikes at which it does not fall
     to the right nor rise from the left are exactly those where it is least.
     """
     ends = totals.lazy().select(
-        CELL, "nearest", "ce_most", "pe_most", "above_most", "below_most", "put_moment",
-        put_total="pe_total",
+        CELL, "nearest", "ce_most", "pe_most", "above_most", "below_most",
+        balance=pl.col("pe_total") + pl.col("up_before"),
+        moment=pl.col("put_moment") + pl.col("up_strike_before"),
     )  # fmt: skip
-    strike, up, put_total = pl.col("strike"), pl.col("up"), pl.col("put_total")
-    least = (up >= put_total) & (up - pl.col("both") <= put_total)
-    pain = strike * (up - put_total) - pl.col("up_strike") + pl.col("put_moment")
+    strike, up, balance = pl.col("strike"), pl.col("up"), pl.col("balance")
+    call_most = pl.col("ce_oi") == pl.col("ce_most")
+    put_most = pl.col("pe_oi") == pl.col("pe_most")
+    marked = {
+        "least": (up >= balance) & (up - pl.col("both") <= balance),
+        "spot_here": strike == pl.col("nearest"),
+        "call_most": call_most,
+        "put_most": put_most,
+        "above_here": pl.col("above") == pl.col("above_most"),
+        "below_here": pl.col("below") == pl.col("below_most"),
+    }
     rows = (
         strikes.lazy()
         .join(ends, on=CELL, how="left", maintain_order="left")
-        .with_columns(least=least, pain=pain)
+        .select(
+            RUN, CELL, "strike", "spot",
+            call_next=pl.when(~call_most).then(pl.col("ce_oi")),
+            put_next=pl.when(~put_most).then(pl.col("pe_oi")),
+            pain=strike * (up - balance) - pl.col("up_strike") + pl.col("moment"),
+            **marked,
+        )
+    )  # fmt: skip
+    # all but the runners-up is of the few strikes that are the foremost in something
+    rows = engine.collect(rows).lazy()
+    second = per_run(
+        rows.select(RUN, CELL, "call_next", "put_next"), [pl.col("call_next", "put_next").max()]
     )
-    call_most = pl.col("ce_oi") == pl.col("ce_most")
-    put_most = pl.col("pe_oi") == pl.col("pe_most")
-    above = pl.col("above") == pl.col("above_most")
-    below = pl.col("below") == pl.col("below_most")
-    return per_cell(
-        rows,
+    few = rows.drop("call_next", "put_next").filter(pl.any_horizontal(list(marked)))
+    placed = per_cell(
+        few,
         [
             *_nearest_ends("pain", pl.col("least")),
             pl.when(pl.col("least")).then(pl.col("pain")).min().alias("least_pain"),
-            pl.when(strike == pl.col("nearest")).then(pl.col("pain")).min().alias("spot_pain"),
-            *_nearest_ends("call", call_most),
-            *_nearest_ends("put", put_most),
-            call_most.cast(pl.Int32).sum().alias("call_ties"),
-            put_most.cast(pl.Int32).sum().alias("put_ties"),
-            pl.when(~call_most).then(pl.col("ce_oi")).max().alias("call_next"),
-            pl.when(~put_most).then(pl.col("pe_oi")).max().alias("put_next"),
+            pl.when(pl.col("spot_here")).then(pl.col("pain")).min().alias("spot_pain"),
+            *_nearest_ends("call", pl.col("call_most")),
+            *_nearest_ends("put", pl.col("put_most")),
+            pl.col("call_most").cast(pl.Int32).sum().alias("call_ties"),
+            pl.col("put_most").cast(pl.Int32).sum().alias("put_ties"),
             # on one side of spot the nearest of equal strikes is the outermost towards spot
-            pl.when(above).then(strike).min().alias("above_strike"),
-            pl.when(below).then(strike).max().alias("below_strike"),
+            pl.when(pl.col("above_here")).then(strike).min().alias("above_strike"),
+            pl.when(pl.col("below_here")).then(strike).max().alias("below_strike"),
         ],
-        in_order=True,
     )
+    return second.join(placed, on=CELL, how="left", maintain_order="left")
 
 
 def _levels(totals: pl.DataFrame, placed: pl.LazyFrame) -> pl.LazyFrame:
@@ -200,16 +222,15 @@ def _levels(totals: pl.DataFrame, placed: pl.LazyFrame) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _with_past_values(levels: pl.DataFrame, strikes: pl.DataFrame) -> pl.LazyFrame:
+def _with_past_values(
+    levels: pl.DataFrame, strikes: pl.DataFrame, engine: FrameEngine
+) -> pl.LazyFrame:
     """Add what the strikes that are walls now held before: at the open, and 15 minutes ago."""
     cells = levels.lazy()
-    open_rows = strikes.lazy().filter(pl.col(INDEX) <= OPEN_LIMIT)
-    past_rows = (
-        strikes.lazy()
-        # a later cell would belong to the next group
-        .filter(pl.col(INDEX) < SESSION_MINUTES - WALL_WINDOW)
-        .with_columns(pl.col(CELL) + WALL_WINDOW)
+    open_rows = (
+        strikes.lazy().select(GROUP, INDEX, "strike", *_OI).filter(pl.col(INDEX) <= OPEN_LIMIT)
     )
+    past_rows = engine.collect(strikes.lazy().select(_key(CELL), *_OI)).lazy()
     found: list[pl.LazyFrame] = []
     for wall, oi in _WALLS.items():
         opened = (
@@ -222,10 +243,16 @@ def _with_past_values(levels: pl.DataFrame, strikes: pl.DataFrame) -> pl.LazyFra
             walls.join(opened, on=[GROUP, "strike"], how="inner").select(CELL, f"{wall}_oi_open")
         )
     for wall, oi in _SIDES.items():
-        walls = cells.select(CELL, strike=wall)
-        past = past_rows.select(CELL, "strike", pl.col(oi).alias(f"{wall}_oi_past"))
+        # an earlier cell would belong to the group before
+        walls = (
+            cells.filter(pl.col(INDEX) >= WALL_WINDOW)
+            .select(pl.col(CELL) - WALL_WINDOW, strike=wall)
+            .select(CELL, _key(CELL))
+        )
         found.append(
-            walls.join(past, on=[CELL, "strike"], how="inner").select(CELL, f"{wall}_oi_past")
+            walls.join(past_rows.select(_KEY, oi), on=_KEY).select(
+                pl.col(CELL) + WALL_WINDOW, pl.col(oi).alias(f"{wall}_oi_past")
+            )
         )
     for frame in found:
         cells = cells.join(frame, on=CELL, how="left", maintain_order="left")
@@ -236,6 +263,11 @@ def _with_past_values(levels: pl.DataFrame, strikes: pl.DataFrame) -> pl.LazyFra
             for wall in _SIDES
         ],
     ).drop(GROUP, INDEX, *[f"{wall}_{kind}" for wall in _SIDES for kind in ("oi", "oi_past")])
+
+
+def _key(number: str) -> pl.Expr:
+    """A number and a whole strike as one whole number: a join by two columns costs twice."""
+    return (pl.col(number).cast(pl.Int64) * 2**32 + pl.col("strike")).alias(_KEY)
 
 
 def _either(call: str, put: str) -> pl.Expr:

@@ -1,17 +1,16 @@
-"""Polars expressions and lazy frames as plain trees of named operations.
+"""Lazy frames of Polars as plain steps, with their expressions as trees of named operations.
 
-Here: two readers, one of expressions without a frame, one of whole frames with their types.
+Here: the reader of whole frames, with the types of columns and operations.
 Not here: which operations an engine runs (``gpu_operations.py``).
 
-Expressions are read from their JSON form. Frames are read through the traversal object of Polars
-from which cuDF's engine itself translates (``cudf_polars/dsl/translate.py``), unoptimised, as
-``gateways/frame_engine.py`` has them worked out; no data is copied. Both give an operation the
-same name: ``cum_sum``, ``boolean.is_null``, ``rolling.mean``, ``temporal.date``.
+Frames are read through the traversal object of Polars from which cuDF's engine itself translates
+(``cudf_polars/dsl/translate.py``), unoptimised, as ``gateways/frame_engine.py`` has them worked
+out; no data is copied. An operation is called ``cum_sum``, ``boolean.is_null``, ``rolling.mean``,
+``temporal.date``.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,11 +26,12 @@ class Operation:
     Attributes:
         kind: ``column``, ``literal``, ``len``, ``function``, ``aggregate``, ``window``,
             ``binary``, ``conditional``, ``cast``, ``filter``, ``sort``, ``sort_by``, ``gather``,
-            ``slice``, or another word for what no reader takes apart.
+            ``slice``, ``opaque`` for what Polars shows to no engine, or another word for what is
+            not taken apart.
         name: Which one, in small letters; the kind where there is but one.
         arguments: What it is applied to; of a window the function first, then the keys.
         options: The settings that decide whether an engine runs it.
-        dtype: Type of the result, where the reader knows it.
+        dtype: Type of the result; none of what is opaque.
     """
 
     kind: str
@@ -67,125 +67,6 @@ class PlanNode:
 def snake(name: str) -> str:
     """``CumSum`` as ``cum_sum``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-# -- expressions, from their JSON form ------------------------------------------------------------
-
-_LEAVES = {"Column": "column", "Selector": "column", "Literal": "literal"}
-_ONE_OF_ITS_KIND = {
-    "Len": "len", "Ternary": "conditional", "Cast": "cast", "Filter": "filter", "Sort": "sort",
-    "SortBy": "sort_by", "Gather": "gather", "Slice": "slice",
-}  # fmt: skip
-_TRANSPARENT = ("Alias", "KeepName", "RenameAlias")
-
-_FAMILIES = {
-    "Boolean": "boolean", "StringExpr": "string", "TemporalExpr": "temporal",
-    "StructExpr": "struct", "ListExpr": "list", "ArrayExpr": "array", "RollingExpr": "rolling",
-    "Range": "range", "Bitwise": "bitwise",
-}  # fmt: skip
-"""Functions that the JSON form groups, and the first word of their names here."""
-
-_SYNONYMS = {"generic": "pow", "set_sorted_flag": "set_sorted", "int_range": "range.int_range"}
-
-
-def expression_tree(expression: pl.Expr) -> Operation:
-    """Operations of an expression; an opaque one where Polars cannot write it down."""
-    try:
-        text = expression.meta.serialize(format="json")
-    except (pl.exceptions.ComputeError, ModuleNotFoundError):
-        return Operation("opaque", "python function")
-    return _from_json(json.loads(text))
-
-
-def _from_json(node: Any) -> Operation:
-    tag, content = _tagged(node)
-    if tag in _TRANSPARENT:
-        return _operands(content)[0]
-    if tag in _LEAVES:
-        return Operation(_LEAVES[tag], _LEAVES[tag])
-    if tag == "Function":
-        arguments = tuple(_from_json(one) for one in content["input"])
-        name, options = _json_function(content["function"])
-        return Operation("function", name, arguments, options)
-    if tag == "Agg":
-        name, payload = _tagged(content)
-        return Operation("aggregate", snake(name), _operands(payload))
-    if tag == "Over":
-        options = {
-            "mapping": snake(content["mapping"]), "ordered": content["order_by"] is not None
-        }  # fmt: skip
-        keys = tuple(_from_json(one) for one in content["partition_by"])
-        return Operation("window", "over", (_from_json(content["function"]), *keys), options)
-    if tag == "BinaryExpr":
-        sides = (_from_json(content["left"]), _from_json(content["right"]))
-        return Operation("binary", snake(content["op"]), sides)
-    kind = _ONE_OF_ITS_KIND.get(tag, snake(tag))
-    options = {"type": _json_type(content["dtype"])} if tag == "Cast" else {}
-    return Operation(kind, kind, _operands(content), options)
-
-
-def _tagged(node: Any) -> tuple[str, Any]:
-    """A JSON variant's tag and content; a bare word is a variant without content."""
-    if isinstance(node, str):
-        return node, {}
-    ((tag, content),) = node.items()
-    return str(tag), content
-
-
-_EXPRESSION_TAGS = frozenset(
-    (*_LEAVES, *_ONE_OF_ITS_KIND, *_TRANSPARENT, "Function", "Agg", "Over", "BinaryExpr", "Rolling",
-     "AnonymousFunction", "Explode", "Element", "Eval", "Field")
-)  # fmt: skip
-
-
-def _operands(content: Any) -> tuple[Operation, ...]:
-    """The expressions directly inside a variant's content."""
-    if isinstance(content, dict):
-        if len(content) == 1 and next(iter(content)) in _EXPRESSION_TAGS:
-            return (_from_json(content),)
-        return tuple(one for key, value in content.items() if key != "dtype"
-                     for one in _operands(value))  # fmt: skip
-    if isinstance(content, list):
-        return tuple(one for value in content for one in _operands(value))
-    return (_from_json(content),) if content in ("Len", "Element") else ()
-
-
-def _json_function(function: Any) -> tuple[str, dict[str, Any]]:
-    tag, content = _tagged(function)
-    if tag in _FAMILIES:
-        inner, settings = _tagged(content["function"] if tag == "RollingExpr" else content)
-        if tag == "RollingExpr":
-            settings = content["options"]
-        name = f"{_FAMILIES[tag]}.{snake(inner)}"
-        return name, _settings(name, settings)
-    if tag in ("Trigonometry", "Pow", "Hyperbolic"):
-        tag, content = _tagged(content)
-    name = snake(tag)
-    return _SYNONYMS.get(name, name), _settings(name, content)
-
-
-def _settings(name: str, content: Any) -> dict[str, Any]:
-    """The settings, of all that JSON holds, that decide whether an engine runs the function."""
-    if name.startswith("rolling."):
-        return {"weighted": content.get("weights") is not None}
-    if name == "fill_null_with_strategy":
-        strategy, limit = _tagged(content)
-        return {"strategy": snake(strategy), "limited": bool(limit)}
-    if name == "rank":
-        return {"method": snake(content["options"]["method"])}
-    if name == "diff":
-        return {"nulls": snake(_tagged(content)[0])}
-    if name == "quantile":
-        return {"interpolation": snake(content["method"])}
-    return {}
-
-
-def _json_type(dtype: Any) -> str:
-    _, content = _tagged(dtype)
-    return _tagged(content)[0] if content else str(dtype)
-
-
-# -- frames, through the traversal that cuDF translates from --------------------------------------
 
 
 def frame_nodes(frame: pl.LazyFrame) -> Iterator[PlanNode]:

@@ -11,7 +11,7 @@ t-3 .. t-1, at both ends: no jump, and a gap of up to two minutes loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import polars as pl
@@ -20,9 +20,9 @@ from mr_platform.features.chain_grid import (
     CELL,
     CONTRACT,
     DAY,
-    MINUTE_COLUMNS,
+    RANKED,
     ChainGrid,
-    per_cell,
+    at_rank,
 )
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.kernels.windows import (
@@ -33,7 +33,7 @@ from mr_platform.features.kernels.windows import (
     open_value,
 )
 
-STEP_RANKS = 10
+STEP_RANKS = RANKED
 """The strike step is measured on adjacent strikes up to this rank."""
 
 SMILE_RANK = 3
@@ -48,25 +48,44 @@ COMBINED_WEIGHTS: Mapping[str, float] = {"strd": 0.5, "itm1": 0.3, "otm1": 0.2}
 
 _RANKED: Mapping[str, int] = {"atm": 0, "itm1": -1, "otm1": 1}
 _SIDES = ("ce", "pe")
-_ATM_ONLY = ("high", "low", "iv", "delta", "gamma", "theta", "vega")
+_OF_STRADDLES = ("close", "volume", "oi")
+_ATM_ONLY = ("open", "high", "low", "iv", "delta", "gamma", "theta", "vega")
+_READ = tuple(f"{side}_{what}" for side in _SIDES for what in (*_OF_STRADDLES, *_ATM_ONLY))
+_ATM_LEGS = frozenset(f"atm_{side}_{what}" for side in _SIDES for what in _ATM_ONLY)
+_SMILE: Mapping[str, tuple[int, str]] = {
+    "iv_otmput": (-SMILE_RANK, "pe_iv"),
+    "iv_otmcall": (SMILE_RANK, "ce_iv"),
+}
 _UNDERLYING: Mapping[str, str] = {
     "spot": "spot", "fut": "future_close", "fut_open": "future_open", "fut_high": "future_high",
     "fut_low": "future_low", "fut_volume": "future_volume", "fut_oi": "future_oi",
 }  # fmt: skip
 
-# what is looked up at t on the strikes that were selected at t': name -> (rank, value)
-_HELD: Mapping[str, tuple[int, pl.Expr]] = {
-    "ce": (0, pl.col("ce_close")),
-    "pe": (0, pl.col("pe_close")),
-    "strd": (0, (pl.col("ce_close") + pl.col("pe_close")).round(PRICE_DECIMALS)),
-    "itm1": (-1, (pl.col("ce_close") + pl.col("pe_close")).round(PRICE_DECIMALS)),
-    "otm1": (1, (pl.col("ce_close") + pl.col("pe_close")).round(PRICE_DECIMALS)),
-    "iv": (0, (pl.col("ce_iv") + pl.col("pe_iv")) / 2.0),
-    "iv_ce": (0, pl.col("ce_iv")),
-    "iv_pe": (0, pl.col("pe_iv")),
-    "iv_otmput": (-SMILE_RANK, pl.col("pe_iv")),
-    "iv_otmcall": (SMILE_RANK, pl.col("ce_iv")),
+_Leg = Callable[[str], pl.Expr]
+"""A leg's column by its name, now or some minutes later."""
+
+
+def _straddle(leg: _Leg) -> pl.Expr:
+    return (leg("ce_close") + leg("pe_close")).round(PRICE_DECIMALS)
+
+
+# what is looked up at t on the strikes that were selected at t': rank -> name -> value
+_HELD: Mapping[int, Mapping[str, Callable[[_Leg], pl.Expr]]] = {
+    0: {
+        "ce": lambda leg: leg("ce_close"),
+        "pe": lambda leg: leg("pe_close"),
+        "strd": _straddle,
+        "iv": lambda leg: (leg("ce_iv") + leg("pe_iv")) / 2.0,
+        "iv_ce": lambda leg: leg("ce_iv"),
+        "iv_pe": lambda leg: leg("pe_iv"),
+    },
+    -1: {"itm1": _straddle},
+    1: {"otm1": _straddle},
+    -SMILE_RANK: {"iv_otmput": lambda leg: leg("pe_iv")},
+    SMILE_RANK: {"iv_otmcall": lambda leg: leg("ce_iv")},
 }
+_HELD_LEGS = ("ce_close", "pe_close", "ce_iv", "pe_iv")
+_BACKS = range(1, MAX_BRIDGE + 1)
 _RETURNS = ("strd", "itm1", "otm1", "comb", "ce", "pe")
 _DIFFERENCES = ("iv", "iv_ce", "iv_pe", "iv_otmput", "iv_otmcall", "skew")
 
@@ -87,53 +106,98 @@ def price_series(grid: ChainGrid) -> pl.DataFrame:
         open interest at the open of the strike selected at t, implied volatilities of the ATM
         straddle and of ranks -3 and 3, and their held one-minute differences.
     """
-    selected = _with_forward(_selected(grid))
-    days = _underlying(grid)
-    cells = grid.cells.lazy().join(days, on=[DAY, INDEX], how="left", maintain_order="left")
+    cells = grid.cells.lazy().join(
+        _underlying(grid), on=[DAY, INDEX], how="left", maintain_order="left"
+    )
     # far expiries may quote no strike near the money and still say which it is
-    named = per_cell(grid.rows, [pl.col("atm_strike").first()], in_order=True)
+    named = grid.minutes.lazy().select(CELL, "atm_strike")
     cells = cells.join(_steps(grid), on=CELL, how="left", maintain_order="left")
     cells = cells.join(named, on=CELL, how="left", maintain_order="left")
-    frame = grid.engine.collect(cells.join(selected, on=CELL, how="left", maintain_order="left"))
-    held = _held_values(grid)
-    opened = _opened(grid, frame)
-    joined = frame.lazy().join(held, on=CELL, how="left", maintain_order="left")
-    joined = joined.join(opened, on=CELL, how="left", maintain_order="left")
+    for picked in _picked(grid):
+        cells = cells.join(picked, on=CELL, how="left", maintain_order="left")
+    frame = grid.engine.collect(_with_forward(_with_prices(cells)))
     plan, outputs = _held_plan()
-    return grid.engine.collect(plan.run(joined, outputs, keep=[*frame.columns, *_OPENED]))
+    series = [name for name in frame.columns if name not in _HANDED_ON]
+    # in the declared order the legs of the ATM row stand behind all straddles
+    legs = [name for name in series if name in _ATM_LEGS]
+    behind = series.index("iv_otmput")
+    series = [*[name for name in series[:behind] if name not in legs], *legs, *series[behind:]]
+    opened = _with_open_interest(grid, frame)
+    return grid.engine.collect(plan.run(opened, outputs, keep=series))
 
 
-_OPENED = tuple(f"{name}_oi_open" for name in _RANKED)
+_HANDED_ON = frozenset(
+    [f"_{name}_{back}" for names in _HELD.values() for name in names for back in _BACKS]
+    + [f"_{name}_contract" for name in _RANKED]
+    + ["_before"]
+)
+"""What ``_picked`` gives and the panel does not hold."""
 
 
 # -- the row at t ---------------------------------------------------------------------------------
 
 
-def _selected(grid: ChainGrid) -> pl.LazyFrame:
-    """Values of the labelled strikes, one row a cell; a label on two rows selects none."""
-    needed = grid.rows.lazy().filter(pl.col("k").abs() <= SMILE_RANK)
-    picks: list[pl.Expr] = []
-    for name, rank in _RANKED.items():
-        picks.append(_pick(rank, pl.col("strike")).alias(f"strike_{name}"))
-        for side in _SIDES:
-            for what in ("close", "volume", "oi"):
-                column = f"{side}_{what}"
-                picks.append(_pick(rank, pl.col(column)).alias(f"{name}_{column}"))
-    for side in _SIDES:
-        picks += [
-            _pick(0, pl.col(f"{side}_{what}")).alias(f"atm_{side}_{what}")
-            for what in ("open", *_ATM_ONLY)
+def _picked(grid: ChainGrid) -> list[pl.LazyFrame]:
+    """For each rank what is read on the strike that carries it, one row a cell."""
+    plan, outputs = _contract_plan()
+    kept = [CELL, CONTRACT, "strike", "k", *_READ]
+    contracts = grid.engine.collect(plan.run(grid.contracts.lazy(), outputs, keep=kept)).lazy()
+    named = {rank: name for name, rank in _RANKED.items()}
+    frames = []
+    for rank, held in _HELD.items():
+        picks = [
+            value(lambda leg, back=back: pl.col(_later(leg, back))).alias(f"_{name}_{back}")  # type: ignore[misc]
+            for name, value in held.items()
+            for back in _BACKS
         ]
-    picks.append(_pick(-SMILE_RANK, pl.col("pe_iv")).alias("iv_otmput"))
-    picks.append(_pick(SMILE_RANK, pl.col("ce_iv")).alias("iv_otmcall"))
-    frame = per_cell(needed, picks, in_order=True)
+        if rank in named:
+            name = named[rank]
+            picks += [
+                pl.col("strike").alias(f"strike_{name}"),
+                pl.col(CONTRACT).alias(f"_{name}_contract"),
+                *[
+                    pl.col(f"{side}_{what}").alias(f"{name}_{side}_{what}")
+                    for side in _SIDES
+                    for what in (*_OF_STRADDLES, *(_ATM_ONLY if rank == 0 else ()))
+                ],
+            ]
+        if rank == 0:
+            picks.append(pl.col("_before").round(PRICE_DECIMALS))
+        picks += [pl.col(leg).alias(name) for name, (at, leg) in _SMILE.items() if at == rank]
+        frames.append(at_rank(contracts, rank).select(CELL, *picks))
+    return frames
+
+
+@cache
+def _contract_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """A contract's values in the minutes after, and its straddle a minute before.
+
+    What the strikes selected at t' hold at t is read at t', on the row that carries the label,
+    and brought to t by ``_held_plan``; nothing later than t reaches t.
+    """
+    p = ColumnPlan(group=CONTRACT)
+    outputs: dict[str, pl.Expr] = {
+        _later(leg, back): pl.when(pl.col(INDEX) < p.length - back).then(pl.col(leg).shift(-back))
+        for leg in _HELD_LEGS
+        for back in _BACKS
+    }
+    outputs["_before"] = lag(p, pl.col("ce_close") + pl.col("pe_close"), 1)
+    return p, outputs
+
+
+def _later(leg: str, minutes: int) -> str:
+    return f"{leg}+{minutes}"
+
+
+def _with_prices(cells: pl.LazyFrame) -> pl.LazyFrame:
+    """Straddles and their volatility from the legs at t."""
     legs = {name: _sum(f"{name}_ce_close", f"{name}_pe_close") for name in _RANKED}
     combined = (
         COMBINED_WEIGHTS["strd"] * legs["atm"]
         + COMBINED_WEIGHTS["itm1"] * legs["itm1"]
         + COMBINED_WEIGHTS["otm1"] * legs["otm1"]
     )
-    return frame.with_columns(
+    return cells.with_columns(
         strd=legs["atm"].round(PRICE_DECIMALS),
         itm1=legs["itm1"].round(PRICE_DECIMALS),
         otm1=legs["otm1"].round(PRICE_DECIMALS),
@@ -143,12 +207,6 @@ def _selected(grid: ChainGrid) -> pl.LazyFrame:
         strd_open=_sum("atm_ce_open", "atm_pe_open").round(PRICE_DECIMALS),
         iv=(pl.col("atm_ce_iv") + pl.col("atm_pe_iv")) / 2.0,
     )
-
-
-def _pick(rank: int, value: pl.Expr) -> pl.Expr:
-    """The value on the one row of the cell with this rank; null with none or several."""
-    here = pl.col("k") == rank
-    return pl.when(here.sum() == 1).then(pl.when(here).then(value).max())
 
 
 def _sum(first: str, second: str) -> pl.Expr:
@@ -183,13 +241,17 @@ def _with_forward(selected: pl.LazyFrame) -> pl.LazyFrame:
 
 def _steps(grid: ChainGrid) -> pl.LazyFrame:
     """Modal gap of adjacent strikes up to rank 10, the smaller on a tie."""
-    near = grid.rows.lazy().filter(pl.col("k").abs() <= STEP_RANKS).select(CELL, "strike")
+    near = grid.near.lazy().filter(pl.col("k").abs() <= STEP_RANKS).select(CELL, "strike")
     gaps = near.with_columns(
         gap=pl.when(pl.col(CELL) == pl.col(CELL).shift(1)).then(
             pl.col("strike") - pl.col("strike").shift(1)
         )
     ).filter(pl.col("gap").is_not_null())
-    counted = gaps.group_by(CELL, "gap").agg(pl.len().alias("times"))
+    # one whole number as the key, since grouping by two columns costs more
+    key = pl.col(CELL).cast(pl.Int64) * 2**32 + (pl.col("gap") * 100).round().cast(pl.Int64)
+    counted = gaps.group_by(key.alias("key"), maintain_order=True).agg(
+        pl.col(CELL, "gap").first(), pl.len().alias("times")
+    )
     return (
         counted.sort(CELL, "times", "gap", descending=[False, True, False])
         .group_by(CELL, maintain_order=True)
@@ -202,20 +264,14 @@ def _steps(grid: ChainGrid) -> pl.LazyFrame:
 
 def _underlying(grid: ChainGrid) -> pl.LazyFrame:
     """Spot and future of each minute, with their returns: u, j and columns."""
-    cells = grid.cells.lazy().select(CELL, DAY, INDEX)
-    seen = per_cell(
-        grid.rows.lazy().select(CELL, *MINUTE_COLUMNS),
-        [pl.col(source).first().alias(name) for name, source in _UNDERLYING.items()],
-        in_order=True,
-    )
     # cells ascend by expiry, so the first row of a minute is the one with the smallest dte
     minutes = (
-        seen.join(cells, on=CELL, how="inner")
+        grid.minutes.lazy()
         .sort(CELL)
         .group_by(DAY, INDEX, maintain_order=True)
-        .agg(pl.col(*_UNDERLYING).first())
+        .agg(pl.col(source).first().alias(name) for name, source in _UNDERLYING.items())
     )
-    full = cells.select(DAY, INDEX).unique().sort(DAY, INDEX)
+    full = grid.cells.lazy().select(DAY, INDEX).unique().sort(DAY, INDEX)
     dense = full.join(minutes, on=[DAY, INDEX], how="left", maintain_order="left")
     plan, outputs = _underlying_plan()
     return plan.run(dense, outputs, keep=[DAY, INDEX, *_UNDERLYING])
@@ -236,48 +292,18 @@ def _underlying_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
 # -- strikes held from t' -------------------------------------------------------------------------
 
 
-def _held_values(grid: ChainGrid) -> pl.LazyFrame:
-    """Values at t on the strikes selected 1, 2 and 3 minutes before; one row a cell."""
-    plan, outputs = _held_values_plan()
-    legs = ["ce_close", "pe_close", "ce_iv", "pe_iv"]
-    lagged = plan.run(grid.contracts.lazy(), outputs, keep=[CELL, "strike", "k", *legs])
-    picks = [pl.col("_before").max().round(PRICE_DECIMALS).alias("strd_lag")]
-    picks += [
-        pl.when(pl.col(_flag(held, back))).then(value).max().alias(f"_{name}_{back}")
-        for name, (held, value) in _HELD.items()
-        for back in range(1, MAX_BRIDGE + 1)
-    ]
-    flags = [pl.col(name) for name in outputs if name != "_before"]
-    return per_cell(lagged.filter(pl.any_horizontal(flags) | (pl.col("k") == 0)), picks)
-
-
-@cache
-def _held_values_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
-    """Which contracts were selected 1, 2 and 3 minutes before, and their price a minute before."""
-    p = ColumnPlan(group=CONTRACT)
-    rank = pl.col("k")
-    outputs = {
-        _flag(held, back): p.let(lag(p, p.let(rank == held), back).fill_null(False))
-        for held in sorted({held for held, _ in _HELD.values()})
-        for back in range(1, MAX_BRIDGE + 1)
-    }
-    before = p.let(lag(p, pl.col("ce_close") + pl.col("pe_close"), 1))
-    outputs["_before"] = pl.when(rank == 0).then(before)
-    return p, outputs
-
-
-def _flag(held: int, back: int) -> str:
-    return f"_{'m' if held < 0 else 'p'}{abs(held)}_{back}"
-
-
 @cache
 def _held_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
-    """Held returns and differences from the values of ``_held_values``."""
+    """Held returns and differences from the values of ``_picked``, and values of the open."""
     p = ColumnPlan()
-    outputs: dict[str, pl.Expr] = {"strd_lag": pl.when(pl.col(INDEX) > 0).then(pl.col("strd_lag"))}
+    outputs: dict[str, pl.Expr] = {}
+    for name in _RANKED:
+        known = pl.col(f"_{name}_bar").is_not_null()
+        outputs[f"{name}_oi_open"] = pl.when(known).then(pl.col(f"{name}_oi_open"))
+    outputs["strd_lag"] = pl.col("_before")
     for name in _RETURNS:
         before, minutes = bridged(p, name)
-        held = _chosen(minutes, name)
+        held = _chosen(p, minutes, name)
         value = p.let(pl.when((before > 0) & (held > 0)).then((held / before).log()))
         # without a price at t there is no return at t, though the strike held may be quoted:
         # the next return starts at t' again and would count the same minutes twice
@@ -291,59 +317,58 @@ def _held_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
             "skew": p.let(pl.col("iv_otmput") - pl.col("iv_otmcall")),
         }.get(name, pl.col(name))
         before, minutes = bridged(p, series)
-        difference = _chosen(minutes, name) - before
+        difference = _chosen(p, minutes, name) - before
         outputs[f"d_{name}"] = pl.when(p.let(series).is_not_null()).then(difference)
     return p, outputs
 
 
-def _chosen(minutes: pl.Expr, name: str) -> pl.Expr:
+def _chosen(p: ColumnPlan, minutes: pl.Expr, name: str) -> pl.Expr:
     """The value at t on the strikes selected so many minutes before."""
     if name == "comb":
-        parts = [weight * _chosen(minutes, part) for part, weight in COMBINED_WEIGHTS.items()]
+        parts = [weight * _chosen(p, minutes, part) for part, weight in COMBINED_WEIGHTS.items()]
         return (parts[0] + parts[1] + parts[2]).round(PRICE_DECIMALS)
     if name == "skew":
-        return _chosen(minutes, "iv_otmput") - _chosen(minutes, "iv_otmcall")
+        return _chosen(p, minutes, "iv_otmput") - _chosen(p, minutes, "iv_otmcall")
     value: pl.Expr = pl.lit(None, dtype=pl.Float64)
-    for back in range(1, MAX_BRIDGE + 1):
-        value = pl.when(minutes == back).then(pl.col(f"_{name}_{back}")).otherwise(value)
-    return value
+    for back in _BACKS:
+        held = p.let(lag(p, f"_{name}_{back}", back))
+        value = pl.when(minutes == back).then(held).otherwise(value)
+    return p.let(value)
 
 
-def _opened(grid: ChainGrid, frame: pl.DataFrame) -> pl.LazyFrame:
-    """Open interest, at the series' open bar, of the strike that is selected at t."""
+# -- open interest at the open --------------------------------------------------------------------
+
+
+def _with_open_interest(grid: ChainGrid, frame: pl.DataFrame) -> pl.LazyFrame:
+    """Add the open interest, at the series' open bar, of the strike that is selected at t."""
     plan, bars = _open_bars_plan()
-    open_bars = plan.run(frame.lazy(), bars, keep=[GROUP, INDEX])
-    last = open_bars.group_by(GROUP).agg(pl.col(*bars).max())
-    selected = grid.contracts.lazy().filter(pl.col("k").abs() <= 1)
+    opens = grid.engine.collect(plan.run(frame.lazy(), bars, keep=[CELL, GROUP]))
+    last = opens.lazy().group_by(GROUP, maintain_order=True).agg(pl.col(*bars).max())
     total = pl.col("ce_oi") + pl.col("pe_oi")
-    early = (
+    early = grid.engine.collect(
         grid.contracts.lazy()
-        .filter(pl.col(INDEX) <= OPEN_LIMIT)
         .select(CONTRACT, GROUP, INDEX, total.alias("_oi"))
-        .join(last, on=GROUP, how="left")
-        .group_by(CONTRACT)
+        .filter(pl.col(INDEX) <= OPEN_LIMIT)
+        .join(last, on=GROUP, how="left", maintain_order="left")
+        .group_by(CONTRACT, maintain_order=True)
         .agg(
-            pl.when(pl.col(INDEX) == pl.col(f"_{name}_bar")).then(pl.col("_oi")).max()
-            .alias(f"_{name}_oi")
-            for name in _RANKED
+            pl.when(pl.col(INDEX) == pl.col(bar)).then(pl.col("_oi")).max().alias(f"{bar}_oi")
+            for bar in bars
         )
-    )  # fmt: skip
-    rows = selected.select(CELL, GROUP, INDEX, "strike", "k", CONTRACT)
-    rows = rows.join(early, on=CONTRACT, how="left").join(last, on=GROUP, how="left")
-    picks = []
-    for name, rank in _RANKED.items():
-        known = (pl.col("k") == rank) & (pl.col(INDEX) >= pl.col(f"_{name}_bar"))
-        picks.append(
-            pl.when((pl.col("k") == rank).sum() == 1)
-            .then(pl.when(known).then(pl.col(f"_{name}_oi")).max())
-            .alias(f"{name}_oi_open")
+    ).lazy()
+    cells = frame.lazy().join(opens.lazy().drop(GROUP), on=CELL, how="left", maintain_order="left")
+    for name in _RANKED:
+        held = early.select(
+            pl.col(CONTRACT).alias(f"_{name}_contract"),
+            pl.col(f"_{name}_bar_oi").alias(f"{name}_oi_open"),
         )
-    return per_cell(rows, picks)
+        cells = cells.join(held, on=f"_{name}_contract", how="left", maintain_order="left")
+    return cells
 
 
 @cache
 def _open_bars_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
-    """Minute of the open of each straddle."""
+    """Minute of the open of each straddle, from that minute on."""
     p = ColumnPlan()
     return p, {
         f"_{name}_bar": open_value(

@@ -15,7 +15,7 @@ from functools import cache
 
 import polars as pl
 
-from mr_platform.features.chain_grid import CELL, CONTRACT, ChainGrid, per_cell
+from mr_platform.features.chain_grid import CELL, CONTRACT, RUN, ChainGrid, at_rank
 from mr_platform.features.column_plan import INDEX, ColumnPlan
 from mr_platform.features.kernels.windows import TINY, lag, log, ratio
 from mr_platform.gateways.frame_engine import FrameEngine
@@ -56,7 +56,7 @@ VERTEX_LIMIT = 5.0
 WEIGHTS = ("oi", "vega")
 """Weights of the weighted implied volatilities."""
 
-_HALF = "half"  # 2 * cell for the puts of a cell, 2 * cell + 1 for its calls
+_HALF = "half"  # 2 * run for the puts of a cell, 2 * run + 1 for its calls
 _SIDES: Mapping[str, int] = {"put": 0, "call": 1}
 _ENDS = tuple(f"{end}_{delta}" for delta in DELTAS for end in ("over", "under"))
 
@@ -76,17 +76,14 @@ def smile_series(grid: ChainGrid, base: pl.DataFrame) -> pl.DataFrame:
     """
     engine = grid.engine
     quotes = _quotes(grid, base)
-    atm = engine.collect(_at_forward(quotes, base))
+    atm = engine.collect(_at_forward(quotes))
     joined = engine.collect(_beside_cell(quotes, atm)).with_columns(pl.col(_HALF).set_sorted())
-    parts = (
-        atm.lazy().select(CELL, "iv_atm"),
-        _skew(grid),
-        _at_deltas(joined, engine),
-        _shape(joined, engine),
-        _leg_lags(grid),
-    )
-    frame = base.lazy().select(CELL)
-    for part in parts:
+    frame = grid.minutes.lazy().select(RUN, CELL)
+    at_forward = atm.lazy().select(RUN, "iv_atm")
+    for part in (at_forward, _at_deltas(joined, engine), _shape(joined, engine)):
+        frame = frame.join(part, on=RUN, how="left", maintain_order="left")
+    frame = base.lazy().select(CELL).join(frame, on=CELL, how="left", maintain_order="left")
+    for part in (*_skew(grid), _leg_lags(grid)):
         frame = frame.join(part, on=CELL, how="left", maintain_order="left")
     return engine.collect(frame.select(CELL, *_outputs()))
 
@@ -112,7 +109,7 @@ def _outputs() -> list[pl.Expr]:
 
 def _quotes(grid: ChainGrid, base: pl.DataFrame) -> pl.DataFrame:
     """Strikes with an implied volatility where the forward is known, ascending."""
-    ends = base.lazy().select(CELL, "forward").filter(pl.col("forward") > 0)
+    ends = base.lazy().select(CELL, "forward", "tau").filter(pl.col("forward") > 0)
     below = pl.col("strike") < pl.col("forward")
     put, call = pl.col("pe_iv"), pl.col("ce_iv")
 
@@ -121,52 +118,54 @@ def _quotes(grid: ChainGrid, base: pl.DataFrame) -> pl.DataFrame:
 
     return grid.engine.collect(
         grid.rows.lazy()
-        .select(CELL, "strike", *[f"{s}_{n}" for s in ("ce", "pe") for n in _LEG_VALUES])
-        .filter(put.is_not_null() | call.is_not_null())
-        .join(ends, on=CELL, how="inner", maintain_order="left")
+        .select(RUN, CELL, "strike", *[f"{s}_{n}" for s in ("ce", "pe") for n in _LEG_VALUES])
+        .join(ends, on=CELL, how="left", maintain_order="left")
+        .filter((put.is_not_null() | call.is_not_null()) & pl.col("forward").is_not_null())
         .select(
-            CELL,
-            (pl.col(CELL) * 2 + pl.when(below).then(0).otherwise(1).cast(pl.UInt32)).alias(_HALF),
+            RUN,
+            (pl.col(RUN) * 2 + pl.when(below).then(0).otherwise(1).cast(pl.UInt32)).alias(_HALF),
             "strike",
             "forward",
+            "tau",
             pl.coalesce((put + call) / 2.0, put, call).alias("iv_k"),
             otm("iv").alias("iv"),
             otm("delta").abs().alias("size"),
             *[otm(name).alias(name) for name in WEIGHTS],
         )
-    ).with_columns(pl.col(CELL, _HALF).set_sorted())
+    ).with_columns(pl.col(RUN, _HALF).set_sorted())
 
 
 _LEG_VALUES = ("iv", "delta", *WEIGHTS)
 
 
-def _at_forward(quotes: pl.DataFrame, base: pl.DataFrame) -> pl.LazyFrame:
+def _at_forward(quotes: pl.DataFrame) -> pl.LazyFrame:
     """iv_atm of each cell, and the deviation that makes its log-moneyness comparable.
 
     The quotes ascend, so the strikes next to F are two rows one after the other.
     """
     forward, strike, iv = pl.col("forward"), pl.col("strike"), pl.col("iv_k")
-    same = pl.col(CELL) == pl.col(CELL).shift(-1)
+    same = pl.col(RUN) == pl.col(RUN).shift(-1)
     steep = (pl.col("next_iv") - iv) / (pl.col("next_strike") - strike)
     between = (strike < forward) & (pl.col("next_strike") > forward)
     return (
         quotes.lazy()
         .select(
-            CELL,
+            RUN,
             "forward",
             "strike",
+            "tau",
             "iv_k",
             pl.when(same).then(strike.shift(-1)).alias("next_strike"),
             pl.when(same).then(iv.shift(-1)).alias("next_iv"),
         )
         .filter((strike == forward) | between)
         .select(
-            CELL,
+            RUN,
             pl.when(strike == forward).then(iv).otherwise(iv + steep * (forward - strike))
             .alias("iv_atm"),
+            "tau",
         )
-        .join(base.lazy().select(CELL, "tau"), on=CELL, how="left", maintain_order="left")
-        .select(CELL, "iv_atm", (pl.col("iv_atm") * pl.col("tau").sqrt()).alias("deviation"))
+        .select(RUN, "iv_atm", (pl.col("iv_atm") * pl.col("tau").sqrt()).alias("deviation"))
     )  # fmt: skip
 
 
@@ -186,11 +185,11 @@ def _beside_cell(quotes: pl.DataFrame, atm: pl.DataFrame) -> pl.LazyFrame:
     halves = (
         smile.group_by(_HALF, maintain_order=True)
         .agg(ends)
-        .with_columns((pl.col(_HALF) // 2).alias(CELL))
-        .join(atm.lazy(), on=CELL, how="inner", maintain_order="left")
-        .drop(CELL)
+        .with_columns((pl.col(_HALF) // 2).alias(RUN))
+        .join(atm.lazy(), on=RUN, how="left", maintain_order="left")
+        .drop(RUN)
     )
-    return smile.join(halves, on=_HALF, how="inner", maintain_order="left").select(
+    return smile.join(halves, on=_HALF, how="left", maintain_order="left").select(
         _HALF,
         "iv",
         "size",
@@ -202,15 +201,15 @@ def _beside_cell(quotes: pl.DataFrame, atm: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _by_side(halves: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
-    """One row a cell: the columns of its halves as put_ and call_ columns."""
+    """One row a run: the columns of its halves as put_ and call_ columns."""
     sides = [
         halves.filter(pl.col(_HALF) % 2 == number).select(
-            (pl.col(_HALF) // 2).alias(CELL),
+            (pl.col(_HALF) // 2).alias(RUN),
             *[pl.col(name).alias(f"{side}_{name}") for name in names],
         )
         for side, number in _SIDES.items()
     ]
-    return sides[0].join(sides[1], on=CELL, how="full", coalesce=True)
+    return sides[0].join(sides[1], on=RUN, how="full", coalesce=True)
 
 
 # -- points of the smile --------------------------------------------------------------------------
@@ -226,6 +225,7 @@ def _at_deltas(joined: pl.DataFrame, engine: FrameEngine) -> pl.LazyFrame:
     for end in _ENDS:
         found = (
             joined.lazy()
+            .select(_HALF, "iv", "size", end)
             .filter(size == pl.col(end))
             .group_by(_HALF, maintain_order=True)
             .agg(pl.col("iv").first().alias("lowest"), pl.col("iv").last().alias("highest"))
@@ -245,30 +245,23 @@ def _at_deltas(joined: pl.DataFrame, engine: FrameEngine) -> pl.LazyFrame:
     return _by_side(engine.collect(halves.select(_HALF, *points)).lazy(), tuple(DELTAS))
 
 
-def _skew(grid: ChainGrid) -> pl.LazyFrame:
+def _skew(grid: ChainGrid) -> list[pl.LazyFrame]:
     """Put volatility at rank -k, call volatility at rank k; a rank on two rows counts as none."""
-    rank = pl.col("k")
-    picks = []
-    for k in SKEW_RANKS:
-        for side, place in (("pe", -k), ("ce", k)):
-            here = rank == place
-            value = pl.when(here).then(pl.col(f"{side}_iv")).max()
-            picks.append(pl.when(here.sum() == 1).then(value).alias(f"{side}_{k}"))
-    rows = (
-        grid.rows.lazy()
-        .select(CELL, "strike", "k", "ce_iv", "pe_iv")
-        .filter(rank.abs().is_between(min(SKEW_RANKS), max(SKEW_RANKS)))
-    )
-    return per_cell(rows, picks, in_order=True)
+    contracts = grid.contracts.lazy()
+    return [
+        at_rank(contracts.select(CELL, "k", f"{side}_iv"), place).select(
+            CELL, pl.col(f"{side}_iv").alias(f"{side}_{k}")
+        )
+        for k in SKEW_RANKS
+        for side, place in (("pe", -k), ("ce", k))
+    ]
 
 
 def _leg_lags(grid: ChainGrid) -> pl.LazyFrame:
     """Legs, minutes before, of the strike that is at the money now."""
     plan, outputs = _leg_lag_plan()
-    rows = grid.contracts.lazy().select(CONTRACT, CELL, INDEX, "strike", "k", *_LEG_IVS)
-    lagged = plan.run(rows, outputs, keep=[CELL, "strike", "k"]).filter(pl.col("k") == 0)
-    single = pl.len() == 1
-    return per_cell(lagged, [pl.when(single).then(pl.col(n).max()).alias(n) for n in outputs])
+    rows = grid.contracts.lazy().select(CONTRACT, CELL, INDEX, "k", *_LEG_IVS)
+    return at_rank(plan.run(rows, outputs, keep=[CELL, "k"]), 0).select(CELL, *outputs)
 
 
 _LEG_IVS = ("ce_iv", "pe_iv")
@@ -290,15 +283,15 @@ def _shape(joined: pl.DataFrame, engine: FrameEngine) -> pl.LazyFrame:
     ).with_columns(pl.col(_HALF).set_sorted())
     sums = _sums()
     halves = engine.collect(smile.lazy().group_by(_HALF, maintain_order=True).agg(sums.values()))
-    sides = _by_side(halves.lazy(), tuple(sums)).with_columns(pl.all().exclude(CELL).fill_null(0))
+    sides = _by_side(halves.lazy(), tuple(sums)).with_columns(pl.all().exclude(RUN).fill_null(0))
     fitted = engine.collect(
         sides.with_columns([_both(name).alias(name) for name in sums])
         .with_columns(_moments())
         .with_columns(_slopes())
         .with_columns(intercept=(pl.col("z") - _B * pl.col("m") - _C * pl.col("mm")) / pl.col("n"))
     )
-    frame = fitted.lazy().join(_squares(smile, fitted), on=CELL, how="left")
-    return engine.collect(frame.select(CELL, *_shape_columns())).lazy()
+    frame = fitted.lazy().join(_squares(smile, fitted), on=RUN, how="left")
+    return engine.collect(frame.select(RUN, *_shape_columns())).lazy()
 
 
 _SHAPE = (
@@ -369,15 +362,15 @@ def _squares(smile: pl.DataFrame, fitted: pl.DataFrame) -> pl.LazyFrame:
     residual = pl.col("z") - (pl.col("intercept") + m * (_B + m * _C))
     return (
         smile.lazy()
-        .select((pl.col(_HALF) // 2).alias(CELL), "m", "z")
-        .with_columns(pl.col(CELL).set_sorted())
+        .select((pl.col(_HALF) // 2).alias(RUN), "m", "z")
+        .with_columns(pl.col(RUN).set_sorted())
         .join(
-            fitted.lazy().select(CELL, "intercept", "slope", "curvature"),
-            on=CELL, how="inner", maintain_order="left",
+            fitted.lazy().select(RUN, "intercept", "slope", "curvature"),
+            on=RUN, how="left", maintain_order="left",
         )
-        .select(CELL, (residual * residual).alias("square"))
-        .with_columns(pl.col(CELL).set_sorted())
-        .group_by(CELL, maintain_order=True)
+        .select(RUN, (residual * residual).alias("square"))
+        .with_columns(pl.col(RUN).set_sorted())
+        .group_by(RUN, maintain_order=True)
         .agg(pl.col("square").sum())
     )  # fmt: skip
 

@@ -103,5 +103,5 @@ def panel_of(chain: pl.DataFrame, previous_close: pl.DataFrame | None = None) ->
     """Prices and open interest of a chain, the part of the panel that C3 reads."""
     laid = lay_out(chain, ENGINE)
     base = price_series(laid)
-    section = oi_series(laid, base, previous_close)
+    section = oi_series(laid, previous_close)
     return base.join(section, on="cell", how="left", maintain_order="left")

@@ -11,10 +11,14 @@ from mr_platform.features.chain_grid import (
     LEG_COLUMNS,
     MINUTE_COLUMNS,
     NEAR,
+    RANKED,
     ChainGrid,
+    at_rank,
     dte_bucket,
     lay_out,
     per_cell,
+    per_run,
+    strike_key,
 )
 from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform_tests.features.chain_days import hand_chain
@@ -81,11 +85,21 @@ def test_days_and_symbols_are_numbered_in_order() -> None:
     ]
 
 
-def test_ranks_follow_the_call_s_label() -> None:
-    rows = grid(strip(0, ranks=(-12, -1, 0, 1, 12))).rows
-    assert rows["k"].to_list() == [-12, -1, 0, 1, 12]
-    assert rows.schema["k"] == pl.Int32
-    assert set(rows.columns) == {"cell", "g", "j", "strike", "k", *MINUTE_COLUMNS, *LEG_COLUMNS}
+def test_ranks_follow_the_call_s_label_up_to_the_last_one_that_is_read() -> None:
+    ranks = (-12, -RANKED, -9, -1, 0, 1, 9, RANKED, RANKED + 1)
+    made = grid(strip(0, ranks=ranks))
+    assert made.near["k"].to_list() == [-RANKED, -9, -1, 0, 1, 9, RANKED]
+    assert made.near["strike"].to_list() == [24_500.0 + 50 * k for k in ranks[1:-1]]
+    assert made.near.schema["k"] == pl.Int32
+    assert made.rows.height == len(ranks)
+
+
+def test_what_repeats_on_the_rows_of_a_minute_is_held_once() -> None:
+    made = grid([*strip(3, spot=24_510.0), *strip(1, spot=24_490.0)])
+    assert made.minutes.select("cell", "spot").sort("cell").rows() == [(1, 24_490.0), (3, 24_510.0)]
+    assert set(made.minutes.columns) == {"run", "cell", "g", "j", "u", *MINUTE_COLUMNS}
+    expected = {"run", "cell", "g", "j", "strike", "spot", *LEG_COLUMNS}
+    assert set(made.rows.columns) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,16 +112,45 @@ def test_only_a_row_at_the_money_for_both_sides_has_rank_zero(
     chain = hand_chain(strip(0, ranks=(0,))).with_columns(
         call_strike_type=pl.lit(call, pl.String), put_strike_type=pl.lit(put, pl.String)
     )
-    assert lay_out(chain, CpuEngine()).rows["k"].to_list() == [rank]
+    near = lay_out(chain, CpuEngine()).near
+    assert [k for k in near["k"].to_list() if k is not None] == [rank] * (rank is not None)
 
 
-def test_rows_ascend_by_cell_and_strike_in_whatever_order_they_came() -> None:
+def _moved(chain: pl.DataFrame, how: str) -> pl.DataFrame:
+    """The chain's rows in another order."""
+    orders = {
+        "as they come": chain,
+        "shuffled": chain.sample(fraction=1.0, shuffle=True, seed=1),
+        "by expiry": chain.sort("expiry_date", "ts_minute", "strike"),
+        "backwards": chain.reverse(),
+        "minutes backwards": chain.sort(
+            "ts_minute", "expiry_date", "strike", descending=[True, False, False]
+        ),
+        "a minute in two parts": pl.concat([chain.slice(1), chain.slice(0, 1)]),
+    }
+    return orders[how]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["as they come", "shuffled", "by expiry", "backwards", "minutes backwards",
+     "a minute in two parts"],
+)  # fmt: skip
+def test_rows_stand_cell_by_cell_with_ascending_strikes_however_they_came(how: str) -> None:
     chain = hand_chain([*strip(1), *strip(0), *strip(0, expiry_date=dt.date(2025, 9, 9))])
-    mixed = chain.sample(fraction=1.0, shuffle=True, seed=1)
-    for rows in (lay_out(chain, CpuEngine()).rows, lay_out(mixed.lazy(), CpuEngine()).rows):
-        assert rows.select("cell", "strike").rows() == [
-            (cell, strike) for cell in (0, 1, 375) for strike in (24_450.0, 24_500.0, 24_550.0)
-        ]
+    made = lay_out(_moved(chain, how).lazy(), CpuEngine())
+    assert made.rows["run"].is_sorted()
+    by_run = made.rows.group_by("run", maintain_order=True).agg(pl.col("cell").unique(), "strike")
+    assert sorted(by_run["cell"].to_list()) == [[0], [1], [375]]
+    assert by_run["strike"].to_list() == [[24_450.0, 24_500.0, 24_550.0]] * 3
+    assert made.minutes.select("run", "cell").rows() == [
+        (run, cell) for run, (cell,) in by_run.select("run", "cell").rows()
+    ]
+
+
+def test_minutes_of_a_group_ascend_in_the_rows() -> None:
+    chain = hand_chain([*strip(2), *strip(0), *strip(1)]).reverse()
+    assert lay_out(chain, CpuEngine()).rows["j"].is_sorted()
 
 
 def test_a_contract_is_a_strike_near_the_money_at_some_minute_on_all_minutes() -> None:
@@ -127,16 +170,31 @@ def test_a_contract_is_a_strike_near_the_money_at_some_minute_on_all_minutes() -
 
 def test_sums_of_strikes_stand_on_their_cell_in_order() -> None:
     made = grid([*strip(3), *strip(1, ranks=(0, 1))])
-    sums = [pl.col("ce_oi").sum(), pl.col("strike").first()]
-    expected = [(1, 21, 24_500.0), (3, 30, 24_450.0)]
-    assert per_cell(made.rows, sums, in_order=True).collect().rows() == expected
-    mixed = made.rows.sample(fraction=1.0, shuffle=True, seed=2)
-    assert per_cell(mixed, sums).collect().rows() == expected
+    sums = [pl.col("ce_oi").sum(), pl.col("strike").first(), pl.col("strike").last().alias("end")]
+    expected = [(1, 21, 24_500.0, 24_550.0), (3, 30, 24_450.0, 24_550.0)]
+    assert per_run(made.rows, sums).collect().rows() == expected
+    quoted = made.contracts.filter(pl.col("ce_oi").is_not_null())
+    assert not quoted["cell"].is_sorted(), "contracts stand one after the other"
+    assert per_cell(quoted, sums).collect().sort("cell").rows() == expected
+
+
+def test_a_rank_is_looked_up_where_one_strike_carries_it() -> None:
+    made = grid([*strip(0), *strip(1), {"j": 1, "k": 1, "strike": 24_600.0}, *strip(2, ranks=(0,))])
+    found = at_rank(made.contracts.lazy(), 1).select("cell", "strike").collect()
+    assert found.rows() == [(0, 24_550.0)]
+
+
+def test_a_number_and_a_strike_make_one_whole_number() -> None:
+    frame = pl.DataFrame({"g": [0, 1, 1], "strike": [24_500.0, 24_500.0, 24_500.05]})
+    keys = frame.select(strike_key("g")).to_series()
+    assert keys.dtype == pl.Int64
+    assert keys.is_unique().all()
+    assert keys[2] - keys[1] == 5
 
 
 def test_a_chain_without_rows_gives_frames_without_rows() -> None:
     made = lay_out(hand_chain(strip(0)).clear(), CpuEngine())
     full = grid(strip(0))
-    for name in ("cells", "rows", "contracts"):
+    for name in ("cells", "minutes", "rows", "near", "contracts"):
         assert getattr(made, name).is_empty()
         assert getattr(made, name).schema == getattr(full, name).schema

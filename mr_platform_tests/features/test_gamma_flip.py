@@ -32,8 +32,12 @@ def book(seed: int) -> list[dict]:
 
 def flips(books: list[list[dict]], cells: list[int] | None = None) -> list[float]:
     rows = pl.DataFrame(
-        [{"cell": number, **row} for number, rows in enumerate(books) for row in rows],
-        schema_overrides={"cell": pl.UInt32},
+        [
+            {"run": number + 1, "cell": number, **row}
+            for number, rows in enumerate(books)
+            for row in rows
+        ],
+        schema_overrides={"run": pl.UInt32, "cell": pl.UInt32},
     )
     columns: dict[str, pl.Expr] = {}
     for side in ("ce", "pe"):
@@ -41,7 +45,7 @@ def flips(books: list[list[dict]], cells: list[int] | None = None) -> list[float
         d1 = (F / pl.col("strike")).log() / width + width / 2
         columns |= flip_inputs(side, pl.col(f"{side}_oi").cast(pl.Float64), width, d1)
     wanted = pl.DataFrame({"cell": cells or range(len(books))}, schema={"cell": pl.UInt32})
-    found = gamma_flip(rows.select("cell", **columns), wanted, CpuEngine())
+    found = gamma_flip(rows.select("run", "cell", **columns), wanted, CpuEngine())
     assert found["cell"].is_duplicated().sum() == 0
     return found.sort("cell")[FLIP].to_list()
 

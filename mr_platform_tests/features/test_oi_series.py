@@ -13,13 +13,13 @@ from mr_platform_tests.features.oi_chains import ENGINE, random_day
 
 
 def section(chain: pl.DataFrame) -> pl.DataFrame:
-    return oi_series(lay_out(chain, ENGINE), pl.DataFrame())
+    return oi_series(lay_out(chain, ENGINE))
 
 
 def keyed(chain: pl.DataFrame) -> pl.DataFrame:
     grid = lay_out(chain, ENGINE)
     cells = grid.cells.select("cell", "symbol", "date", "expiry_date", "j")
-    return cells.join(oi_series(grid, pl.DataFrame()), on="cell").drop("cell")
+    return cells.join(oi_series(grid), on="cell").drop("cell")
 
 
 def test_one_row_for_each_minute_with_a_quote():
