@@ -29,7 +29,7 @@ class Operation:
             ``slice``, ``opaque`` for what Polars shows to no engine, or another word for what is
             not taken apart.
         name: Which one, in small letters; the kind where there is but one.
-        arguments: What it is applied to; of a window the function first, then the keys.
+        arguments: What it is applied to; of a window the function first, then keys and order.
         options: The settings that decide whether an engine runs it.
         dtype: Type of the result; none of what is opaque.
     """
@@ -176,7 +176,8 @@ def _enumerated(value: object) -> str:
 def _view_window(node: Any) -> _View:
     mapping = getattr(node.options, "kind", "by_time")
     options = {"mapping": mapping, "ordered": node.order_by is not None}
-    return "window", "over", (node.function, *node.partition_by), options
+    order = () if node.order_by is None else (node.order_by,)
+    return "window", "over", (node.function, *node.partition_by, *order), options
 
 
 _VIEWS: Mapping[str, Callable[[Any], _View]] = {

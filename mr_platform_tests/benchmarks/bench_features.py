@@ -1,8 +1,9 @@
-"""Eight components from the option chain: one symbol-day, and a range of days: ``make bench``.
+"""Eight components from the option chain: one symbol-day, and ranges of days: ``make bench``.
 
 Simulated days of four expiries with made history around them. Figures are warm (plans are built
 once a process) and in milliseconds a symbol-day; the panel, the history tables and each component
-are timed apart, the dearest intermediate columns of a component are counted by family.
+are timed apart. One symbol-day is read from memory, ranges from Parquet files, so that the peak of
+memory is that of the work. Then the ten dearest families of one symbol-day are named.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import argparse
 import datetime as dt
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from mr_platform.features.table_schemas import empty_table
 from mr_platform.gateways.frame_engine import CpuEngine
-from mr_platform.orchestration.derived_tables import DerivedTable, build_table, derived_tables
+from mr_platform.orchestration.derived_tables import build_table, derived_tables
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
 from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
+from mr_platform_tests.benchmarks.family_costs import family_seconds
 from mr_platform_tests.benchmarks.stopwatch import (
     Stopwatch,
     peak_memory_bytes,
@@ -32,6 +35,10 @@ from mr_platform_tests.features.made_history import made_history
 
 LAST = dt.date(2025, 9, 5)
 REPETITIONS = 5
+MANY = 20
+"""Days from which one repetition is enough: a symbol-day counts often in it."""
+
+DEAREST = 10
 SIMULATED = 5
 """Days of each symbol that are simulated; longer ranges repeat them under other dates."""
 
@@ -39,33 +46,43 @@ SIMULATED = 5
 def main() -> None:
     """Print the figures."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--days", type=int, default=20, help="trading days of the range")
+    options.add_argument(
+        "--days", type=int, nargs="+", default=[5, 20, 60], help="trading days of the ranges"
+    )
     options.add_argument("--repetitions", type=int, default=REPETITIONS)
     chosen = options.parse_args()
     print_machine("polars")
     with tempfile.TemporaryDirectory() as folder:
-        chains = _chains(Path(folder), chosen.days)
-    one = [key for key in chains if key.date == LAST and key.symbol == SYMBOLS[0]]
-    _print("one symbol-day", _timed(chains, one, chosen.repetitions), len(one))
-    for count in sorted({5, chosen.days}):
-        dates = sorted({key.date for key in chains})[-count:]
-        keys = [key for key in chains if key.date in dates]
-        title = f"{count} days x {len(SYMBOLS)} symbols in one run"
-        _print(title, _timed(chains, keys, 2 if count > 5 else 3), len(keys))
-    print(f"\npeak memory {peak_memory_bytes() / 1e9:.2f} GB")
+        files = _files(Path(folder), max(chosen.days))
+        one = PartitionKey(LAST, SYMBOLS[0])
+        frames = _frames([one], files)
+        frames[OPTION_CHAIN] = frames[OPTION_CHAIN].collect().lazy()
+        _print("one symbol-day", _timed(frames, [one], chosen.repetitions), 1)
+        _print_families(frames, one)
+        for count in sorted(chosen.days):
+            dates = sorted({key.date for key in files})[-count:]
+            keys = sorted(key for key in files if key.date in dates)
+            watch = _timed(_frames(keys, files), keys, 2 if count <= MANY else 1)
+            _print(f"{count} days x {len(SYMBOLS)} symbols in one run", watch, len(keys))
 
 
-def _chains(folder: Path, days: int) -> dict[PartitionKey, pl.DataFrame]:
-    """Chains of the range; beyond the simulated days earlier ones under other dates."""
+def _files(folder: Path, days: int) -> dict[PartitionKey, Path]:
+    """Chains of the range as files; beyond the simulated days earlier ones under other dates."""
     made = trading_days(LAST - dt.timedelta(days=20), LAST)[-SIMULATED:]
     wanted = trading_days(LAST - dt.timedelta(days=3 * days + 20), LAST)[-days:]
-    chains = {}
+    chains = {
+        (symbol, source): simulated_chain(symbol, source, folder)
+        for symbol in SYMBOLS
+        for source in made
+    }
+    files = {}
     for place, day in enumerate(wanted):
         source = made[(place - len(wanted)) % SIMULATED]
         for symbol in SYMBOLS:
-            chain = simulated_chain(symbol, source, folder)
-            chains[PartitionKey(day, symbol)] = _moved(chain, day - source)
-    return chains
+            file = folder / f"{symbol}-{day}.parquet"
+            _moved(chains[symbol, source], day - source).write_parquet(file)
+            files[PartitionKey(day, symbol)] = file
+    return files
 
 
 def _moved(chain: pl.DataFrame, by: dt.timedelta) -> pl.DataFrame:
@@ -75,37 +92,62 @@ def _moved(chain: pl.DataFrame, by: dt.timedelta) -> pl.DataFrame:
     )
 
 
-def _timed(
-    chains: Mapping[PartitionKey, pl.DataFrame], keys: Sequence[PartitionKey], repetitions: int
-) -> Stopwatch:
-    engine = CpuEngine()
+def _frames(
+    keys: Sequence[PartitionKey], files: Mapping[PartitionKey, Path]
+) -> dict[str, pl.LazyFrame]:
+    """The chain of some partitions, and history tables without rows."""
     frames: dict[str, pl.LazyFrame] = {name: empty_table(name) for name in load_registry().history}
-    frames[OPTION_CHAIN] = pl.concat([chains[key] for key in keys]).lazy()
+    frames[OPTION_CHAIN] = pl.scan_parquet([files[key] for key in keys])
+    return frames
+
+
+def _timed(
+    frames: dict[str, pl.LazyFrame], keys: Sequence[PartitionKey], repetitions: int
+) -> Stopwatch:
+    """Seconds of every table; ``frames`` holds all tables afterwards."""
+    engine = CpuEngine()
     watch = Stopwatch()
     for repetition in range(repetitions + 1):  # the first builds the plans
-        for table in _ordered():
+        for table in derived_tables():
             with watch.lap(table.name if repetition else "first run"):
                 rows = build_table(table, keys, frames, engine)
             if table.group != "history":
                 frames[table.name] = rows.lazy()
             if table.name == "minute_panel" and not repetition:
-                frames |= _history(rows, chains, keys)
+                frames |= _history(rows, frames[OPTION_CHAIN], keys)
     return watch
 
 
-def _ordered() -> list[DerivedTable]:
-    return list(derived_tables())
+def _print_families(frames: Mapping[str, pl.LazyFrame], key: PartitionKey) -> None:
+    """The ten dearest families, columns timed one by one and charged to those that read them."""
+    seconds: dict[str, float] = {}
+    for table in derived_tables():
+        if table.group == "features":
+            component = table.name.removesuffix("_features")
+            build = partial(build_table, table, [key], frames, CpuEngine())
+            for family, taken in family_seconds(component, build).items():
+                seconds[family or f"{component}, not told apart"] = taken
+    whole = sum(seconds.values())
+    dearest = sorted(seconds, key=seconds.__getitem__, reverse=True)
+    rows = [
+        (name, f"{seconds[name] * 1e3:.1f}", f"{seconds[name] / whole:.1%}")
+        for name in [family for family in dearest if "," not in family][:DEAREST]
+    ]
+    untold = sum(taken for name, taken in seconds.items() if "," in name)
+    print(f"\n{DEAREST} dearest families of one symbol-day ({untold / whole:.0%} not told apart)")
+    print_table(["family", "ms", "share"], rows)
 
 
 def _history(
-    panel: pl.DataFrame, chains: Mapping[PartitionKey, pl.DataFrame], keys: Sequence[PartitionKey]
+    panel: pl.DataFrame, chain: pl.LazyFrame, keys: Sequence[PartitionKey]
 ) -> dict[str, pl.LazyFrame]:
     """History around the first date of each symbol, which every later date of a range shares."""
     parts: dict[str, list[pl.DataFrame]] = {}
     for symbol in {key.symbol for key in keys}:
         first = min(key for key in keys if key.symbol == symbol)
-        own = panel.filter((pl.col("symbol") == symbol) & (pl.col("date") == first.date))
-        for name, table in made_history(own, chains[first], seed=1).items():
+        own = (pl.col("symbol") == symbol) & (pl.col("date") == first.date)
+        day = chain.filter(own).collect()
+        for name, table in made_history(panel.filter(own), day, seed=1).items():
             parts.setdefault(name, []).append(table)
     return {name: pl.concat(tables).lazy() for name, tables in parts.items()}
 
@@ -113,14 +155,24 @@ def _history(
 def _print(title: str, watch: Stopwatch, partitions: int) -> None:
     names = [table.name for table in derived_tables()]
     features = [name for name in names if name.endswith("_features")]
+    together = sum(watch.median(name) for name in features)
     rows = [
-        (name, f"{watch.median(name) * 1e3 / partitions:.1f}", watch.spread(name)) for name in names
+        (
+            name,
+            f"{watch.median(name) * 1e3 / partitions:.1f}",
+            f"{watch.median(name) / together:.0%}" if name in features else "",
+            watch.spread(name),
+        )
+        for name in names
     ]
-    without = sum(watch.median(name) for name in features) * 1e3 / partitions
+    without = together * 1e3 / partitions
     panel = watch.median("minute_panel") * 1e3 / partitions
     print(f"\n{title}: {partitions} symbol-days")
-    print_table(["table", "ms a symbol-day", "seconds a run"], rows)
-    print(f"eight components {without:.0f} ms, with the panel {without + panel:.0f} ms")
+    print_table(["table", "ms a symbol-day", "share", "seconds a run"], rows)
+    print(
+        f"eight components {without:.0f} ms, with the panel {without + panel:.0f} ms; "
+        f"peak memory so far {peak_memory_bytes() / 1e9:.2f} GB"
+    )
 
 
 if __name__ == "__main__":

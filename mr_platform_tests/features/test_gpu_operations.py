@@ -97,6 +97,7 @@ DOES_NOT_RUN: dict[str, tuple[pl.Expr, str]] = {
     "distinct over groups": (X.is_unique().over("g"), "boolean.is_unique"),
     "refused below what runs": (pl.when(X.ewm_mean(span=2) > 0).then(X) + 1, "ewm.mean"),
     "refused in the keys": (X.sum().over(X.interpolate()), "interpolate"),
+    "refused in the order": (X.sum().over("g", order_by=X.interpolate()), "interpolate"),
 }
 
 
