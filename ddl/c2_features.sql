@@ -113,5 +113,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Greeks sentiment: 98 features of component c2, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c2"), ("feature_count", "98"), ("declaration", "db87d7f76dd8")]
+  labels=[("component", "c2"), ("feature_count", "98"), ("declaration", "91ae1d2f3d3a")]
 );

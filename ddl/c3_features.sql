@@ -120,5 +120,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Open interest and price action: 105 features of component c3, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c3"), ("feature_count", "105"), ("declaration", "16392d7db4ff")]
+  labels=[("component", "c3"), ("feature_count", "105"), ("declaration", "cf9944c75353")]
 );

@@ -102,5 +102,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Implied volatility and skew: 87 features of component c4, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c4"), ("feature_count", "87"), ("declaration", "86fd2dc8431e")]
+  labels=[("component", "c4"), ("feature_count", "87"), ("declaration", "7209b923727d")]
 );

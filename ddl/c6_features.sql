@@ -235,5 +235,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Correlations and predictive straddle: 220 features of component c6, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c6"), ("feature_count", "220"), ("declaration", "4ff11b4d902b")]
+  labels=[("component", "c6"), ("feature_count", "220"), ("declaration", "671f683afc28")]
 );

@@ -145,5 +145,5 @@ CLUSTER BY symbol, dte
 OPTIONS(
   description="Support and resistance levels: 130 features of component c7, one row per symbol, minute and dte.",
   require_partition_filter=TRUE,
-  labels=[("component", "c7"), ("feature_count", "130"), ("declaration", "0cd350e652f5")]
+  labels=[("component", "c7"), ("feature_count", "130"), ("declaration", "4d3017bab5f8")]
 );

@@ -259,7 +259,7 @@ def _features(
         What each component's table holds, and one line for each partition that failed.
     """
     from mr_platform.orchestration.asset_selection import require_assets, stages
-    from mr_platform.orchestration.materialization import plan_materialization
+    from mr_platform.orchestration.materialization import input_versions, plan_materialization
 
     latest = set(sorted({key.date for key in keys})[-FEATURE_DAYS:])
     chosen = [key for key in keys if key.date in latest]
@@ -271,7 +271,7 @@ def _features(
             graph.definitions,
             graph.instance,
             stage,
-            graph.fingerprints(),
+            input_versions(graph.instance, graph.fingerprints()),
             asked=chosen,
             limit=graph.settings.orchestration.max_partitions_per_run,
         )

@@ -100,7 +100,7 @@ def ingest(terminal: Terminal, paths: tuple[Path, ...]) -> None:
 def ingest_paths(terminal: Terminal, graph: Graph, paths: Iterable[Path]) -> IngestReport:
     """Place files, look into them, and materialise what they hold."""
     from mr_platform.orchestration.asset_selection import require_assets
-    from mr_platform.orchestration.materialization import plan_materialization
+    from mr_platform.orchestration.materialization import input_versions, plan_materialization
 
     files = _placed(graph, paths)
     landed = {file.file for file in files if file.file}
@@ -116,7 +116,7 @@ def ingest_paths(terminal: Terminal, graph: Graph, paths: Iterable[Path]) -> Ing
         graph.definitions,
         graph.instance,
         require_assets(graph.definitions, INGESTED_ASSETS),
-        fingerprints,
+        input_versions(graph.instance, fingerprints),
         asked={key for keys in held.values() for key in keys},
         limit=graph.settings.orchestration.max_partitions_per_run,
     )

@@ -6,7 +6,7 @@ Not here: planning and runs (``orchestration/materialization.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +24,7 @@ from mr_platform.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from mr_platform.orchestration.input_versions import InputVersions
     from mr_platform.orchestration.materialization import BatchOutcome, Plan
     from mr_platform.trading_calendar import PartitionKey
 
@@ -65,20 +66,20 @@ def materialize(
     if stale and force:
         raise click.UsageError("--stale and --force exclude each other.")
     from mr_platform.orchestration.asset_selection import require_assets, stages
+    from mr_platform.orchestration.materialization import assume_made, input_versions
 
     plans: list[Plan] = []
-    planned: dict[str, tuple[PartitionKey, ...]] = {}
     outcomes: list[BatchOutcome] = []
     with open_graph(terminal) as graph:
         names = require_assets(graph.definitions, assets)
         graph.refresh()
         for stage in stages(names):
-            plan = _plan(
-                graph, stage, dates, symbols, days, stale=stale, force=force, planned=planned
-            )
+            if not (plans and dry_run):  # a dry run goes on from what it has assumed
+                versions = input_versions(graph.instance, graph.fingerprints())
+            plan = _plan(graph, versions, stage, dates, symbols, days, stale=stale, force=force)
             plans.append(plan)
             if dry_run:
-                planned |= dict.fromkeys(stage, plan.to_make)
+                assume_made(graph.definitions, versions, plan)
             else:
                 outcomes += run_with_progress(terminal, graph, plan)
     if dry_run:
@@ -99,6 +100,7 @@ def materialize(
 
 def _plan(
     graph: Graph,
+    versions: InputVersions,
     assets: Sequence[str],
     dates: DateRange | None,
     symbols: Sequence[str] | None,
@@ -106,22 +108,19 @@ def _plan(
     *,
     stale: bool,
     force: bool,
-    planned: Mapping[str, Sequence[PartitionKey]],
 ) -> Plan:
     from mr_platform.orchestration.materialization import plan_materialization, with_input
 
-    fingerprints = graph.fingerprints()
-    fed = with_input(graph.instance, assets, fingerprints, planned)
+    fed = with_input(versions, assets)
     return plan_materialization(
         graph.definitions,
         graph.instance,
         assets,
-        fingerprints,
+        versions,
         asked=asked_partitions(fed, dates, symbols, days),
         stale_only=stale,
         force=force,
         limit=graph.settings.orchestration.max_partitions_per_run,
-        planned=planned,
     )
 
 

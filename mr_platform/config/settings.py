@@ -51,7 +51,7 @@ class OrchestrationSettings(_Strict):
 
 
 class ChunkDates(_Strict):
-    """Dates that are worked on at once."""
+    """Dates of a chunk; the CPU works on two chunks at once, a GPU on one."""
 
     panel: int = Field(default=1, ge=1)
     features: int = Field(default=10, ge=1)

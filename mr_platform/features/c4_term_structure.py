@@ -34,6 +34,7 @@ SLOPE_EXPIRIES = 3
 
 _MINUTE = "minute"  # u * 375 + j
 _RANKS = (1, 2, 3)
+_FIRST = _RANKS[:2]
 
 
 def term_structure(inputs: FeatureInputs) -> pl.DataFrame:
@@ -72,8 +73,8 @@ def _minutes(panel: pl.DataFrame) -> pl.LazyFrame:
     picks = [
         pl.when(pl.col("rank") == rank).then(pl.col(source)).max().alias(f"{name}_{rank}")
         for name, source, ranks in (
-            ("iv", "iv_atm", _RANKS), ("rr25", "s4_rr25", (1, 2)), ("tau", "tau", (1, 2)),
-            ("g", GROUP, (1, 2)),
+            ("iv", "iv_atm", _RANKS), ("rr25", "s4_rr25", _FIRST), ("tau", "tau", _FIRST),
+            ("g", GROUP, _FIRST),
         )
         for rank in ranks
     ]  # fmt: skip

@@ -103,7 +103,10 @@ class Pair:
 
 
 SHORT, MIDDLE = (15, 30, 60), (30, 60)
+"""Minutes over which pairs of one index are correlated: straddles and anchors, all others."""
+
 PARTNER_WINDOWS = (30, 60, 120)
+"""Minutes over which a pair of both indices is correlated."""
 
 
 @cache

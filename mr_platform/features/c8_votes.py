@@ -156,9 +156,7 @@ def _beside(frame: pl.LazyFrame, component: str, table: pl.LazyFrame | None) -> 
         )
     declared = load_registry().components[component].columns
     # counted before the join, so that hundreds of columns never reach the panel's rows
-    valid = pl.sum_horizontal(
-        [pl.col(column.name).is_not_null().cast(pl.Int32) for column in declared]
-    )
+    valid = count_across([pl.col(column.name) for column in declared])
     rows = table.select(*ROW_KEYS, *series, valid.cast(pl.Int32).alias(count))
     return frame.join(rows, on=list(ROW_KEYS), how="left", maintain_order="left").with_columns(
         pl.col(count).fill_null(0)

@@ -19,6 +19,7 @@ from functools import lru_cache
 import polars as pl
 
 from mr_platform.chain import sessions
+from mr_platform.errors import PlatformError
 from mr_platform.features.column_plan import GROUP, INDEX
 from mr_platform.gateways.frame_engine import FrameEngine
 from mr_platform.trading_calendar import SESSION_MINUTES, SESSION_OPEN
@@ -76,6 +77,10 @@ _LABELS = ("call_strike_type", "put_strike_type")
 _PLACE = "place"
 
 
+class ChainOrderError(PlatformError):
+    """Rows of an option chain that no order makes canonical."""
+
+
 @dataclass(frozen=True)
 class ChainGrid:
     """The chain of some days, laid out for sums over strikes.
@@ -113,6 +118,9 @@ def lay_out(chain: pl.LazyFrame | pl.DataFrame, engine: FrameEngine) -> ChainGri
 
     Returns:
         The frames of the grid; without rows where the chain has none.
+
+    Raises:
+        ChainOrderError: A strike stands twice in a minute of an expiry.
     """
     frame = chain.lazy().select(CHAIN_COLUMNS)
     quotes, seen = runs_of(frame, ("dte", *MINUTE_COLUMNS), engine)
@@ -208,10 +216,19 @@ def runs_of(
     Returns:
         The rows with the column run, and one row a run: run, symbol, date, ts_minute,
         expiry_date and the repeated columns.
+
+    Raises:
+        ChainOrderError: A strike stands twice in a minute of an expiry.
     """
     rows, runs, ordered = _numbered(chain, repeated, engine)
     if not ordered:
-        rows, runs, _ = _numbered(chain.sort(*_MINUTE_KEYS, "strike"), repeated, engine)
+        rows, runs, ordered = _numbered(chain.sort(*_MINUTE_KEYS, "strike"), repeated, engine)
+    if not ordered:
+        raise ChainOrderError(
+            "a strike stands twice in a minute of an expiry, and sums would count it twice",
+            place="option_chain",
+            next_step="Ingest the day again: the door sets repeated rows apart",
+        )
     return rows, runs
 
 
@@ -244,8 +261,17 @@ def _numbered(
 
 def strike_key(number: str) -> pl.Expr:
     """A number and a strike as one whole number: joins and groups by two columns cost twice."""
-    paise = (pl.col("strike") * 100).round().cast(pl.Int64)
-    return (pl.col(number).cast(pl.Int64) * 2**32 + paise).alias(STRIKE_KEY)
+    return paired_key(number, hundredths("strike")).alias(STRIKE_KEY)
+
+
+def paired_key(number: str, whole: pl.Expr) -> pl.Expr:
+    """A number and another whole one below 2**32 as one."""
+    return pl.col(number).cast(pl.Int64) * 2**32 + whole
+
+
+def hundredths(price: str) -> pl.Expr:
+    """A price in hundredths of an index point, whole."""
+    return (pl.col(price) * 100).round().cast(pl.Int64)
 
 
 def _cell() -> pl.Expr:
@@ -255,16 +281,16 @@ def _cell() -> pl.Expr:
 def _near(rows: pl.DataFrame) -> pl.LazyFrame:
     """Strikes up to rank ``RANKED``: most lie further out, and labels are dear to look up."""
     label = pl.col("call_strike_type")
-    longest = [name for name in _ranks()["call_strike_type"] if len(name) > len(_SHORT)]
-    furthest = [label == name for name in longest]
-    return _with_rank(
+    known = _ranks()["call_strike_type"].to_list()
+    # all labels of one digit are ranked; of longer ones only those of the furthest ranks
+    longest = max(map(len, known))
+    furthest = [label == name for name in known if len(name) == longest]
+    ranked = _with_rank(
         rows.lazy()
         .select(CELL, GROUP, "strike", *_LABELS)
-        .filter(pl.any_horizontal(label.str.len_bytes() <= len(_SHORT), *furthest))
-    ).drop(_LABELS)
-
-
-_SHORT = "OTM1"
+        .filter(pl.any_horizontal(label.str.len_bytes() < longest, *furthest))
+    )
+    return ranked.filter(pl.col("k").is_not_null()).drop(_LABELS)
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ from mr_platform.features.chain_grid import (
     GROUP_KEYS,
     RUN,
     ChainGrid,
+    paired_key,
     per_cell,
     per_run,
 )
@@ -266,8 +267,8 @@ def _with_past_values(
 
 
 def _key(number: str) -> pl.Expr:
-    """A number and a whole strike as one whole number: a join by two columns costs twice."""
-    return (pl.col(number).cast(pl.Int64) * 2**32 + pl.col("strike")).alias(_KEY)
+    """A number and a whole strike as one number: a join by two columns costs twice."""
+    return paired_key(number, pl.col("strike")).alias(_KEY)
 
 
 def _either(call: str, put: str) -> pl.Expr:

@@ -20,11 +20,13 @@ from mr_platform.features.chain_grid import (
     CELL,
     CONTRACT,
     DAY,
-    RANKED,
     ChainGrid,
     at_rank,
+    hundredths,
+    paired_key,
 )
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
+from mr_platform.features.kernels.across import count_across
 from mr_platform.features.kernels.windows import (
     MAX_BRIDGE,
     OPEN_LIMIT,
@@ -32,9 +34,6 @@ from mr_platform.features.kernels.windows import (
     lag,
     open_value,
 )
-
-STEP_RANKS = RANKED
-"""The strike step is measured on adjacent strikes up to this rank."""
 
 SMILE_RANK = 3
 """Rank of the out-of-the-money points of the smile."""
@@ -118,10 +117,6 @@ def price_series(grid: ChainGrid) -> pl.DataFrame:
     frame = grid.engine.collect(_with_forward(_with_prices(cells)))
     plan, outputs = _held_plan()
     series = [name for name in frame.columns if name not in _HANDED_ON]
-    # in the declared order the legs of the ATM row stand behind all straddles
-    legs = [name for name in series if name in _ATM_LEGS]
-    behind = series.index("iv_otmput")
-    series = [*[name for name in series[:behind] if name not in legs], *legs, *series[behind:]]
     opened = _with_open_interest(grid, frame)
     return grid.engine.collect(plan.run(opened, outputs, keep=series))
 
@@ -225,7 +220,7 @@ def _with_forward(selected: pl.LazyFrame) -> pl.LazyFrame:
     )
     points = [pl.col(f"_{name}_forward") for name in _RANKED]
     a, b, c = points
-    count = pl.sum_horizontal([point.is_not_null().cast(pl.Int32) for point in points])
+    count = count_across(points)
     low, high = pl.min_horizontal(points), pl.max_horizontal(points)
     middle = pl.max_horizontal(
         pl.min_horizontal(a, b), pl.min_horizontal(pl.max_horizontal(a, b), c)
@@ -240,15 +235,15 @@ def _with_forward(selected: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _steps(grid: ChainGrid) -> pl.LazyFrame:
-    """Modal gap of adjacent strikes up to rank 10, the smaller on a tie."""
-    near = grid.near.lazy().filter(pl.col("k").abs() <= STEP_RANKS).select(CELL, "strike")
+    """Modal gap of adjacent strikes up to rank ``RANKED``, the smaller on a tie."""
+    near = grid.near.lazy().select(CELL, "strike")
     gaps = near.with_columns(
         gap=pl.when(pl.col(CELL) == pl.col(CELL).shift(1)).then(
             pl.col("strike") - pl.col("strike").shift(1)
         )
     ).filter(pl.col("gap").is_not_null())
     # one whole number as the key, since grouping by two columns costs more
-    key = pl.col(CELL).cast(pl.Int64) * 2**32 + (pl.col("gap") * 100).round().cast(pl.Int64)
+    key = paired_key(CELL, hundredths("gap"))
     counted = gaps.group_by(key.alias("key"), maintain_order=True).agg(
         pl.col(CELL, "gap").first(), pl.len().alias("times")
     )

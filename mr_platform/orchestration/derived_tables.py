@@ -42,12 +42,13 @@ _ROOMS = ("features", "chain", "trading_calendar", "trading_calendar_declared")
 
 
 def chunk_sizes(dates: ChunkDates) -> dict[str, int]:
-    """Dates worked on at once, by the largest table that is read."""
+    """Dates of a chunk, by the largest table that is read."""
     return {OPTION_CHAIN: dates.panel, MINUTE_PANEL: dates.features}
 
 
 CHUNK_DATES: Mapping[str, int] = chunk_sizes(ChunkDates())
-"""The sizes where a run names none: they bound memory, and no number depends on them."""
+"""The sizes where a run names none: with the engine's number of chunks at once they bound memory,
+and no number depends on them."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Chunk:
         rows = self.frames[table].filter(
             pl.col("date").is_in(self.dates), pl.col("symbol").is_in(symbols)
         )
-        if len(self.dates) * len(symbols) == len(self.keys):
+        if len(self.dates) * len(symbols) == len(set(self.keys)):
             return rows
         wanted = pl.LazyFrame(
             {"symbol": [key.symbol for key in self.keys], "date": [key.date for key in self.keys]}
@@ -168,7 +169,7 @@ def build_table(
         keys: Partitions to make, at least one.
         frames: Upstream tables by name, at least the rows that the readings name.
         engine: Where to work it out.
-        sizes: Dates worked on at once, by upstream table; None takes ``CHUNK_DATES``.
+        sizes: Dates of a chunk, by upstream table; None takes ``CHUNK_DATES``.
 
     Returns:
         The rows in the table's declared columns, chunk after chunk.
@@ -196,7 +197,7 @@ def chunks_of(
     Args:
         table: What is made.
         keys: Partitions to make.
-        sizes: Dates worked on at once, by upstream table; None takes ``CHUNK_DATES``.
+        sizes: Dates of a chunk, by upstream table; None takes ``CHUNK_DATES``.
     """
     known = CHUNK_DATES if sizes is None else sizes
     size = min(known.get(reading.table, 10) for reading in table.readings)

@@ -35,7 +35,6 @@ from mr_platform.trading_calendar import (
 )
 
 ABSENT = "absent"
-PLANNED = "planned"
 
 
 class InputVersions:
@@ -44,30 +43,35 @@ class InputVersions:
     Args:
         instance: The home's instance; each asset is read once.
         landed: Fingerprint of the landed files by partition key, for assets that files feed.
-        planned: Partitions by asset that count as made anew, though they are not yet: what
-            follows from them is due, and a plan of several stages can be told in advance.
     """
 
-    def __init__(
-        self,
-        instance: dg.DagsterInstance,
-        landed: Mapping[str, str],
-        planned: Mapping[str, Collection[PartitionKey]] | None = None,
-    ) -> None:
+    def __init__(self, instance: dg.DagsterInstance, landed: Mapping[str, str]) -> None:
         self._instance = instance
         self._landed = dict(landed)
-        self._planned = planned or {}
         self._recorded: dict[str, dict[str, RecordedPartition]] = {}
 
     def recorded(self, asset: str) -> dict[str, RecordedPartition]:
         """The latest materialisation of every partition of an asset."""
         if asset not in self._recorded:
-            now = dt.datetime.now(dt.UTC)
-            anew = RecordedPartition(PLANNED, PLANNED, made_at=now, run_id=PLANNED)
-            self._recorded[asset] = recorded_partitions(self._instance, asset) | {
-                str(key): anew for key in self._planned.get(asset, ())
-            }
+            self._recorded[asset] = recorded_partitions(self._instance, asset)
         return self._recorded[asset]
+
+    def assume(self, asset: str, keys: Collection[PartitionKey], code_version: str | None) -> None:
+        """Count partitions as made by today's code from today's inputs, though they are not yet.
+
+        What follows from them can be planned before they are made.
+
+        Args:
+            asset: The asset; what it reads is assumed before it.
+            keys: Its partitions; those without input stay as they are.
+            code_version: Its code version.
+        """
+        inputs, now = self.of(asset), dt.datetime.now(dt.UTC)
+        self._recorded[asset] = self.recorded(asset) | {
+            str(key): RecordedPartition(code_version, inputs[str(key)], made_at=now, run_id="")
+            for key in keys
+            if str(key) in inputs
+        }
 
     def of(self, asset: str) -> dict[str, str]:
         """Fingerprint by partition key of every partition that has what it is made of.

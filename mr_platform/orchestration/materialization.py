@@ -28,6 +28,8 @@ from mr_platform.orchestration.partitions import batches, parse_keys, range_tags
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
 
 LANDED_FILE = "landed file"
+"""What an asset lacks that files feed."""
+
 LAUNCHED_BY_TAG = "mr/launched_by"
 PROCESS_TAG = "mr/process"
 """Host and process id of the command that executes the run."""
@@ -120,13 +122,12 @@ def plan_materialization(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     assets: Sequence[str],
-    fingerprints: Mapping[PartitionKey, str],
+    versions: InputVersions,
     *,
     asked: Collection[PartitionKey] | None = None,
     stale_only: bool = False,
     force: bool = False,
     limit: int,
-    planned: Mapping[str, Collection[PartitionKey]] | None = None,
 ) -> Plan:
     """Which partitions to make, and what it is expected to cost.
 
@@ -134,19 +135,17 @@ def plan_materialization(
         definitions: The project's definitions.
         instance: The home's instance.
         assets: Asset names.
-        fingerprints: Fingerprint of the landed files of each partition that has any.
+        versions: Fingerprints of all inputs (``input_versions``).
         asked: Partitions asked for; None means every partition with input: landed files, or for
             a derived asset the table it is made of.
         stale_only: Only partitions made before from another definition or other files.
         force: Also partitions that are current.
         limit: Greatest number of partitions in one run.
-        planned: Partitions by upstream asset that will have been made by then.
 
     Returns:
         The plan; nothing was run.
     """
     graph = definitions.resolve_asset_graph()
-    versions = _versions(instance, fingerprints, planned)
     inputs = {asset: versions.of(asset) for asset in assets}
     available = set(parse_keys({key for found in inputs.values() for key in found}))
     wanted = sorted(available if asked is None else asked)
@@ -177,24 +176,29 @@ def plan_materialization(
     )
 
 
-def with_input(
-    instance: dg.DagsterInstance,
-    assets: Sequence[str],
-    fingerprints: Mapping[PartitionKey, str],
-    planned: Mapping[str, Collection[PartitionKey]] | None = None,
-) -> list[PartitionKey]:
+def with_input(versions: InputVersions, assets: Sequence[str]) -> list[PartitionKey]:
     """Partitions that have what at least one of the assets is made of, ascending."""
-    versions = _versions(instance, fingerprints, planned)
     return parse_keys({key for asset in assets for key in versions.of(asset)})
 
 
-def _versions(
-    instance: dg.DagsterInstance,
-    fingerprints: Mapping[PartitionKey, str],
-    planned: Mapping[str, Collection[PartitionKey]] | None,
+def input_versions(
+    instance: dg.DagsterInstance, fingerprints: Mapping[PartitionKey, str]
 ) -> InputVersions:
-    landed = {str(key): text for key, text in fingerprints.items()}
-    return InputVersions(instance, landed, planned)
+    """Fingerprints of all inputs as they stand now.
+
+    Args:
+        instance: The home's instance.
+        fingerprints: Fingerprint of the landed files of each partition that has any.
+    """
+    return InputVersions(instance, {str(key): text for key, text in fingerprints.items()})
+
+
+def assume_made(definitions: dg.Definitions, versions: InputVersions, plan: Plan) -> None:
+    """Let what a plan would make count as made, for the plans of the stages after it."""
+    graph = definitions.resolve_asset_graph()
+    for asset in plan.assets:
+        code_version = graph.get(dg.AssetKey.from_user_string(asset)).code_version
+        versions.assume(asset, plan.to_make, code_version)
 
 
 def _lacking(assets: Sequence[str]) -> str:

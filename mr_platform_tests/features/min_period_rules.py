@@ -15,6 +15,11 @@ from collections.abc import Callable, Mapping
 from mr_platform.registry.model import FeatureColumn
 
 COMPONENTS_HELD = ("c1", "c3", "c4", "c5", "c6")
+"""Components whose minima count observations of a minute series; those of c2 count strikes, those
+of c7 touches and levels, those of c8 votes."""
+
+_ONLY_LATER = frozenset({"c6_xsym_corr", "c6_decay_theta"})
+"""Families that begin late for their first observation alone: from then on the minimum suffices."""
 
 FirstMinute = Callable[[FeatureColumn], int]
 
@@ -179,8 +184,7 @@ def window_bars(column: FeatureColumn) -> int | None:
 
 def enough_suffices(column: FeatureColumn) -> bool:
     """Whether a window with the minimum always has a value: nothing else is needed."""
-    later = {*LATER, *UNHELD, *ALSO} - {"c6_xsym_corr", "c6_decay_theta"}
-    return column.min_periods > 1 and column.family not in later
+    return column.min_periods > 1 and column.family not in {*LATER, *UNHELD, *ALSO} - _ONLY_LATER
 
 
 def first_minute(column: FeatureColumn) -> int | None:

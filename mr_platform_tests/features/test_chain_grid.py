@@ -13,6 +13,7 @@ from mr_platform.features.chain_grid import (
     NEAR,
     RANKED,
     ChainGrid,
+    ChainOrderError,
     at_rank,
     dte_bucket,
     lay_out,
@@ -146,6 +147,12 @@ def test_rows_stand_cell_by_cell_with_ascending_strikes_however_they_came(how: s
     assert made.minutes.select("run", "cell").rows() == [
         (run, cell) for run, (cell,) in by_run.select("run", "cell").rows()
     ]
+
+
+def test_a_strike_that_stands_twice_in_a_minute_is_refused() -> None:
+    rows = strip(3)
+    with pytest.raises(ChainOrderError, match="a strike stands twice"):
+        grid([*rows, rows[1]])
 
 
 def test_minutes_of_a_group_ascend_in_the_rows() -> None:

@@ -105,6 +105,17 @@ def test_two_rows_with_the_atm_label_select_none():
     assert at(frame, 0, "strike_atm") is None
 
 
+def test_the_lagged_straddle_is_null_where_two_rows_carry_the_atm_label():
+    before = [
+        {"j": 0, "k": 0, "strike": 24500.0, "ce_close": 100, "pe_close": 90},
+        {"j": 0, "k": 1, "strike": 24550.0, "ce_close": 75, "pe_close": 115},
+    ]
+    twice = [{**row, "j": 1, "k": 0} for row in before]
+    frame = prices([*before, *twice])
+    assert at(frame, 0, "strd") == 190.0
+    assert at(frame, 1, "strd_lag") is None
+
+
 @pytest.mark.parametrize(
     ("closes", "forward"),
     [

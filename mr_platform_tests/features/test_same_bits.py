@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import random
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -103,6 +105,22 @@ def bits_of(batch: Batch, day: dt.date) -> dict[str, str]:
 def of_partition(tables: Tables, key: PartitionKey) -> Tables:
     own = (pl.col("date") == key.date) & (pl.col("symbol") == key.symbol)
     return {name: table.filter(own) for name, table in tables.items()}
+
+
+def in_pieces(table: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The table in pieces that are cut anywhere, as files and batches cut it."""
+    cuts = sorted(random.Random(seed).sample(range(1, table.height), min(7, table.height - 1)))
+    spans = pairwise([0, *cuts, table.height])
+    return pl.concat([table[start:end] for start, end in spans], rechunk=False)
+
+
+def test_pieces_in_which_tables_are_read_do_not_matter(batch: Batch) -> None:
+    upstream, history = (
+        {name: in_pieces(table, seed=9) for name, table in tables.items() if table.height > 1}
+        for tables in (batch.tables, batch.history)
+    )
+    again = built(in_pieces(batch.chain, seed=9), batch.history | history, upstream=upstream)
+    assert not apart(batch.bits, all_bits(again))
 
 
 def test_the_hash_sees_bits_nulls_types_and_order():

@@ -141,6 +141,32 @@ def test_partitions_without_what_they_cannot_do_without_have_no_input(
     assert set(InputVersions(instance, {}).of("c1_features")) == {str(NIFTY)}
 
 
+def test_what_is_assumed_counts_as_made_from_today_s_inputs(instance: dg.DagsterInstance) -> None:
+    versions = InputVersions(instance, {str(NIFTY): "files"})
+    assert versions.of("minute_panel") == {}
+    versions.assume("option_chain", [NIFTY, BANKNIFTY], "1")
+    versions.assume("minute_panel", [NIFTY], "2")
+    assumed = versions.of("c1_features")
+    record(instance, "option_chain", NIFTY, fingerprint="files", version="1")
+    assert versions.of("minute_panel") == InputVersions(instance, {}).of("minute_panel")
+    panel = now(instance, "minute_panel")
+    record(instance, "minute_panel", NIFTY, fingerprint=panel, version="2")
+    assert assumed == {str(NIFTY): now(instance, "c1_features")}
+
+
+def test_what_is_made_again_from_the_same_leaves_what_follows_current(
+    instance: dg.DagsterInstance,
+) -> None:
+    record(instance, "option_chain", NIFTY, fingerprint="files", version="1")
+    panel = now(instance, "minute_panel")
+    record(instance, "minute_panel", NIFTY, fingerprint=panel, version="2")
+    versions = InputVersions(instance, {str(NIFTY): "files"})
+    versions.assume("minute_panel", [NIFTY], "2")
+    assert versions.of("c1_features") == {str(NIFTY): now(instance, "c1_features")}
+    versions.assume("minute_panel", [NIFTY], "3")
+    assert versions.of("c1_features") != {str(NIFTY): now(instance, "c1_features")}
+
+
 def test_raw_assets_follow_the_landed_files(instance: dg.DagsterInstance) -> None:
     landed = {str(NIFTY): "files"}
     versions = InputVersions(instance, landed)

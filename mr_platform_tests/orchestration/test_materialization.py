@@ -22,6 +22,7 @@ from mr_platform.orchestration.materialization import (
     BatchOutcome,
     Plan,
     close_abandoned_runs,
+    input_versions,
     materialize_batch,
     plan_materialization,
     run_plan,
@@ -71,8 +72,8 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def plan(instance: dg.DagsterInstance, definitions: dg.Definitions, **more: object) -> Plan:
     settings: dict[str, object] = {"limit": 20, **more}
-    files = settings.pop("files", FILES)
-    return plan_materialization(definitions, instance, ASSETS, files, **settings)  # type: ignore[arg-type]
+    versions = input_versions(instance, settings.pop("files", FILES))  # type: ignore[arg-type]
+    return plan_materialization(definitions, instance, ASSETS, versions, **settings)  # type: ignore[arg-type]
 
 
 def run(
