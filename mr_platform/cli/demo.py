@@ -18,6 +18,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mr_platform.cli.day import write_day
+from mr_platform.cli.feature_summary import (
+    FeatureSummary,
+    component_tables,
+    feature_summaries,
+    feature_table,
+)
 from mr_platform.cli.graph import open_graph
 from mr_platform.cli.ingest import fault_lines, ingest_paths
 from mr_platform.cli.materialize import fault_lines as partition_fault_lines
@@ -80,27 +86,6 @@ class Summary:
     seconds: float
     features: tuple[FeatureSummary, ...] = ()
     page: Path | None = None
-
-
-@dataclass(frozen=True)
-class FeatureSummary:
-    """One component's table after the demo.
-
-    Attributes:
-        table: Name of the table.
-        partitions: Partitions made.
-        rows: Rows, one a minute and expiry.
-        columns: Feature columns.
-        null_share: Share of null values.
-        seconds: Seconds that the computation took, all partitions together.
-    """
-
-    table: str
-    partitions: int
-    rows: int
-    columns: int
-    null_share: float
-    seconds: float
 
 
 @click.command(epilog=example("mr demo", "mr demo --days 3", "mr demo --data /data/nse --json"))
@@ -276,7 +261,7 @@ def _features(
             limit=graph.settings.orchestration.max_partitions_per_run,
         )
         faults += partition_fault_lines(run_with_progress(terminal, graph, plan))
-    return tuple(_feature_summary(graph, name, chosen) for name in _component_tables()), faults
+    return feature_summaries(graph, component_tables(), chosen), faults
 
 
 def _page(graph: Graph, keys: Sequence[PartitionKey]) -> Path | None:
@@ -290,29 +275,6 @@ def _page(graph: Graph, keys: Sequence[PartitionKey]) -> Path | None:
         return None
     read = read_day(graph.lakehouse, max(with_rows))
     return write_day(read, graph.settings.pictures_dir)[0]
-
-
-def _component_tables() -> list[str]:
-    from mr_platform.registry.loader import load_registry
-
-    return [component.table for component in load_registry().components.values()]
-
-
-def _feature_summary(graph: Graph, table: str, keys: Sequence[PartitionKey]) -> FeatureSummary:
-    """What the latest materialisations of a component tell of themselves."""
-    from mr_platform.orchestration.materialization_events import partition_facts_told
-
-    told = list(partition_facts_told(graph.instance, table, keys).values())
-    rows = sum(int(facts["dagster/partition_row_count"]) for facts in told)
-    cells = [int(facts["dagster/partition_row_count"]) * facts["null_share"] for facts in told]
-    return FeatureSummary(
-        table=table,
-        partitions=len(told),
-        rows=rows,
-        columns=max((int(facts["value_columns"]) for facts in told), default=0),
-        null_share=sum(cells) / rows if rows else 0.0,
-        seconds=sum(facts["seconds"] for facts in told),
-    )
 
 
 def _summary(
@@ -427,7 +389,7 @@ def _one(summary: Summary) -> str:
         rows = list(summary.quarantined.items())
         lines += ["", table(["quarantined because", "rows"], rows, right=(1,))]
     if summary.features:
-        lines += ["", _feature_table(summary.features)]
+        lines += ["", feature_table(summary.features)]
     if summary.page is not None:
         lines += ["", f"the latest day as a picture: {summary.page}"]
     if summary.faults:
@@ -436,13 +398,3 @@ def _one(summary: Summary) -> str:
         if len(summary.faults) > 8:
             lines.append(f"  … and {len(summary.faults) - 8:,} more (--json lists all)")
     return "\n".join(lines)
-
-
-def _feature_table(features: Sequence[FeatureSummary]) -> str:
-    headers = ["features", "partitions", "rows", "columns", "null", "seconds"]
-    rows = [
-        (one.table, one.partitions, one.rows, one.columns, f"{one.null_share:.1%}",
-         f"{one.seconds:.2f}")
-        for one in features
-    ]  # fmt: skip
-    return table(headers, rows, right=(1, 2, 3, 4, 5))

@@ -7,11 +7,13 @@ Not here: planning and runs (``orchestration/materialization.py``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mr_platform.cli.arguments import DATES, NAMES, SYMBOLS, DateRange
+from mr_platform.cli.feature_summary import feature_summaries, feature_table
 from mr_platform.cli.graph import Graph, open_graph
 from mr_platform.cli.terminal import (
     Terminal,
@@ -82,6 +84,8 @@ def materialize(
                 assume_made(graph.definitions, versions, plan)
             else:
                 outcomes += run_with_progress(terminal, graph, plan)
+        made = sorted({key for outcome in outcomes for key in outcome.made})
+        summaries = feature_summaries(graph, sorted(names), made) if made else ()
     if dry_run:
         documents = [_plan_document(plan) for plan in plans]
         terminal.result(
@@ -90,12 +94,39 @@ def materialize(
         )
         return
     plan = combined_plan(plans)
-    terminal.result(
-        {**_plan_document(plan), **outcome_document(outcomes)}, _outcome_text(plan, outcomes)
-    )
+    text = _outcome_text(plan, outcomes)
+    if summaries:
+        text = f"{feature_table(summaries)}\n\n{text}"
+    nothing = not (plan.to_make or plan.current)
+    if nothing and not plan.without_input and not plan.to_come:
+        text = f"{_nothing(plan, dates)}\n{text}"
+    document = {
+        **_plan_document(plan),
+        **outcome_document(outcomes),
+        "features": [asdict(summary) for summary in summaries],
+    }
+    terminal.result(document, text)
     stopped = any(outcome.faults for outcome in outcomes) or plan.to_come
-    if stopped or (plan.without_input and not plan.to_make and not plan.current):
+    # with --stale it is well that there is nothing
+    if stopped or (nothing and not stale):
         terminal.fail()
+
+
+def _nothing(plan: Plan, dates: DateRange | None) -> str:
+    """Why there is nothing to make, and what would change that."""
+    from mr_platform.trading_calendar import trading_days
+
+    if dates is not None and not trading_days(dates.first, dates.last):
+        span = str(dates.first) if dates.first == dates.last else f"{dates.first} to {dates.last}"
+        return f"error: {span}: no trading day, but weekend or holiday. Choose other dates"
+    return f"error: nothing to make: {plan.lacking} of any day. {_remedy(plan)}"
+
+
+def _remedy(plan: Plan) -> str:
+    """How what is lacking comes to be there."""
+    if "landed file" in plan.lacking:
+        return "Bring files: mr ingest FILE"
+    return f"Make it first: mr materialize +{plan.assets[-1]}"
 
 
 def _plan(
@@ -276,7 +307,7 @@ def _outcome_text(plan: Plan, outcomes: Sequence[BatchOutcome]) -> str:
     if plan.without_input:
         lines.append(
             f"{plan.lacking} for {len(plan.without_input):,} partitions: "
-            f"{listing(plan.without_input)}"
+            f"{listing(plan.without_input)}. {_remedy(plan)}"
         )
     lines.append(
         f"{made:,} partitions made in {duration(seconds)}, {failed:,} failed, "

@@ -115,6 +115,28 @@ def test_days_without_any_landed_file_fail_with_a_reason(run: Run, tmp_path: Pat
     result = run("materialize", "option_chain", "--dates", "2022-12-01", "--home", tmp_path)
     assert result.exit_code == 1
     assert "no landed file for 2 partitions: 2022-12-01|" in result.stdout
+    assert "Bring files: mr ingest FILE" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["option_chain"], "error: nothing to make: no landed file of any day. Bring files"),
+        (["c8_features"], "error: nothing to make: no minute_panel of any day"),
+        (["c8_features", "--dates", "2024-01-06:2024-01-07"],
+         "error: 2024-01-06 to 2024-01-07: no trading day, but weekend or holiday"),
+        (["option_chain", "--dates", "2024-01-26"], "error: 2024-01-26: no trading day"),
+    ],
+)  # fmt: skip
+def test_nothing_to_make_is_told_with_the_next_step(
+    run: Run, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    result = run("materialize", *arguments, "--home", tmp_path)
+    assert result.exit_code == 1
+    assert told in result.stdout
+    if arguments == ["c8_features"]:
+        assert "mr materialize +c8_features" in result.stdout
+    assert run("materialize", *arguments, "--home", tmp_path, "--stale").exit_code == 0
 
 
 def test_an_unknown_asset_names_the_near_one(run: Run, tmp_path: Path) -> None:
