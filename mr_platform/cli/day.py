@@ -62,15 +62,17 @@ def day(
     """
     from mr_platform.gateways.lakehouse import Lakehouse
     from mr_platform.orchestration.day_tables import read_day
+    from mr_platform.pictures.source_gaps import source_gaps
 
     key = _key(symbol, date)
     settings = terminal.settings
     read = read_day(Lakehouse(settings.lakehouse_root, settings.parquet), key, expiry)
     page, picture = write_day(read, out or settings.pictures_dir)
     for missing in read.missing:
-        terminal.note(
-            f"{missing.table} holds no rows of the day, so {missing.effect}: {missing.command}"
-        )
+        terminal.note(f"{missing.text}: {missing.command}")
+    gaps = source_gaps(read)
+    for gap in gaps:
+        terminal.note(gap)
     document = {
         "symbol": read.symbol,
         "date": read.date,
@@ -78,6 +80,7 @@ def day(
         "page": str(page),
         "picture": str(picture),
         "missing": [{"table": each.table, "command": each.command} for each in read.missing],
+        "gaps": list(gaps),
     }
     shown = {**read.facts, "page": page, "picture": picture}
     terminal.result(document, f"{read.title}\n\n{facts(shown)}")

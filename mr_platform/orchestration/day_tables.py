@@ -7,7 +7,7 @@ Not here: drawing (``pictures/``), events (``day_pictures.py``).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -51,14 +51,10 @@ def read_day(
             next_step=f"Expiries of the day: {', '.join(map(str, expiries))}",
         )
     previous, missing = _previous(lakehouse, key, fresh)
-    components: dict[str, pl.DataFrame] = {}
-    for name, component in load_registry().components.items():
-        rows = _rows(lakehouse, key, component.table, fresh)
-        if rows.is_empty():
-            effect = f"scores and nulls of {name} are not shown"
-            missing.append(_missing(component.table, effect, key))
-        else:
-            components[name] = rows
+    declared = load_registry().components
+    read = {name: _rows(lakehouse, key, each.table, fresh) for name, each in declared.items()}
+    components = {name: rows for name, rows in read.items() if not rows.is_empty()}
+    missing += _missing_components([name for name in declared if name not in components], key)
     return SymbolDay(
         symbol=key.symbol,
         date=key.date,
@@ -78,9 +74,29 @@ def _previous(
     except CalendarError:  # the first day of the calendar has none
         return pl.DataFrame(), []
     rows = _rows(lakehouse, before, _LEVELS, fresh)
-    if rows.is_empty():
-        return rows, [_missing(_LEVELS, "levels of the previous day are not drawn", before)]
-    return rows, []
+    if not rows.is_empty():
+        return rows, []
+    effect = f"levels of {before.date} are not drawn; that day was not made"
+    if _fed(lakehouse, before):
+        return rows, [Missing(_LEVELS, effect, _command(_LEVELS, before), of="the day before")]
+    # a day without a chain cannot be made: only its file helps
+    effect += f" and needs its {before.symbol} option-chain file"
+    return rows, [Missing(_LEVELS, effect, "mr ingest PATH", of="the day before")]
+
+
+def _missing_components(names: Sequence[str], key: PartitionKey) -> list[Missing]:
+    """One entry for each; one for all where the last of them is missing: it is made of the rest."""
+    declared = load_registry().components
+    order = list(declared)
+    if len(names) > 1 and names[-1] == order[-1]:
+        tables = [declared[name].table for name in names]
+        whole = names == order[-len(names) :]
+        told = f"{tables[0]} to {tables[-1]}" if whole else ", ".join(tables)
+        return [Missing(told, "their scores and nulls are not shown", _command(tables[-1], key))]
+    return [
+        _missing(declared[name].table, f"scores and nulls of {name} are not shown", key)
+        for name in names
+    ]
 
 
 def _rows(
@@ -104,9 +120,15 @@ def _command(table: str, key: PartitionKey) -> str:
     return f"mr materialize +{table} --dates {key.date} --symbols {key.symbol}"
 
 
+def _fed(lakehouse: Lakehouse, key: PartitionKey) -> bool:
+    """Whether the chain of a day is there to make tables of."""
+    if not lakehouse.exists(_CHAIN):
+        return False
+    return not lakehouse.scan(_CHAIN, [key]).head(1).collect().is_empty()
+
+
 def _no_panel(lakehouse: Lakehouse, key: PartitionKey) -> MissingInputError:
-    chain = lakehouse.scan(_CHAIN, [key]).head(1).collect() if lakehouse.exists(_CHAIN) else None
-    fed = chain is not None and not chain.is_empty()
+    fed = _fed(lakehouse, key)
     step = f"Run `{_command(MINUTE_PANEL, key)}`"
     return MissingInputError(
         f"{MINUTE_PANEL} holds no rows of this day" + ("" if fed else f", nor does {_CHAIN}"),

@@ -12,6 +12,7 @@ from html import escape
 
 from mr_platform.pictures.day_picture import Section
 from mr_platform.pictures.null_map import NullRow
+from mr_platform.pictures.source_gaps import source_gaps
 from mr_platform.pictures.style import clock_of
 from mr_platform.pictures.symbol_day import Missing, SymbolDay
 
@@ -41,8 +42,8 @@ footer { color: #5f6b76; font-size: 13px; margin-top: 30px; }
 @media print { nav, summary { display: none; } section { break-inside: avoid; } }
 """
 
-WORST = 25
-"""Families listed under the map of nulls."""
+WORST = 4
+"""Families of a component listed under the map of nulls: every component is represented."""
 
 
 def data_uri(png: bytes) -> str:
@@ -69,7 +70,7 @@ def day_page(
     body = [
         f"<h1>{escape(day.title)}</h1>",
         _facts(day.facts),
-        _missing(day.missing),
+        _missing(day.missing, source_gaps(day)),
         "<nav>" + "".join(_link(section) for section in shown) + "</nav>",
         *(_section(section, parts[section.name]) for section in shown),
         _families(families, family_map),
@@ -93,15 +94,14 @@ def _facts(facts: Mapping[str, str]) -> str:
     return f"<dl>{pairs}</dl>"
 
 
-def _missing(missing: Sequence[Missing]) -> str:
-    if not missing:
+def _missing(missing: Sequence[Missing], gaps: Sequence[str]) -> str:
+    if not missing and not gaps:
         return ""
     entries = "".join(
-        f"<li><b>{escape(each.table)}</b> holds no rows of the day, so {escape(each.effect)}: "
-        f"<code>{escape(each.command)}</code></li>"
-        for each in missing
+        f"<li>{escape(each.text)}: <code>{escape(each.command)}</code></li>" for each in missing
     )
-    return f'<div class="missing">What is missing, and what makes it<ul>{entries}</ul></div>'
+    entries += "".join(f"<li>{escape(gap)}</li>" for gap in gaps)
+    return f'<div class="missing">What is missing, and what it costs<ul>{entries}</ul></div>'
 
 
 def _link(section: Section) -> str:
@@ -116,29 +116,65 @@ def _section(section: Section, png: bytes) -> str:
 
 
 def _families(rows: Sequence[NullRow], picture: bytes | None) -> str:
-    empty = [(row.day_share, row) for row in rows if row.day_share]
-    empty.sort(key=lambda pair: -pair[0])
-    if not empty:
+    by_component: dict[str, list[NullRow]] = {}
+    for row in rows:
+        by_component.setdefault(row.component, []).append(row)
+    with_nulls = {name: _emptiest(found) for name, found in by_component.items()}
+    with_nulls = {name: found for name, found in with_nulls.items() if found}
+    if not with_nulls:
         return ""
-    lines = "".join(
-        f"<tr><td>{escape(row.component)}</td><td>{escape(row.name)}</td>"
-        f'<td class="n">{row.columns}</td><td class="n">{100 * share:.1f} %</td>'
-        f"<td>{_first(row)}</td></tr>"
-        for share, row in empty[:WORST]
+    counts = "".join(
+        f'<tr><td>{escape(name)}</td><td class="n">{len(by_component[name])}</td>'
+        f'<td class="n">{len(found)}</td>'
+        f'<td class="n">{sum(share == 1 for share, _ in found)}</td></tr>'
+        for name, found in with_nulls.items()
     )
-    table = (
-        f"<table><caption>The emptiest families, {min(WORST, len(empty))} of {len(empty)} with "
-        'nulls</caption><tr><th>component</th><th>family</th><th class="n">columns</th>'
+    tables = (
+        "<table><caption>Families with nulls, by component</caption><tr><th>component</th>"
+        '<th class="n">families</th><th class="n">with nulls</th>'
+        f'<th class="n">null all day</th></tr>{counts}</table>'
+    )
+    shown = sum(min(len(found), WORST) for found in with_nulls.values())
+    whole = sum(len(found) for found in with_nulls.values())
+    lines = "".join(_worst(name, found) for name, found in with_nulls.items())
+    tables += (
+        f"<table><caption>The emptiest families, {shown} of {whole} with "
+        f"nulls, at most {WORST} a component</caption>"
+        '<tr><th>component</th><th>family</th><th class="n">columns</th>'
         f'<th class="n">null</th><th>first minute without</th></tr>{lines}</table>'
     )
-    whole = ""
+    folded = ""
     if picture is not None:
-        whole = (
+        folded = (
             "<details><summary>the map by family</summary>"
             f'<img alt="Share of null values by family and minute" src="{data_uri(picture)}">'
             "</details>"
         )
-    return f"<section>{table}{whole}</section>"
+    return f"<section>{tables}{folded}</section>"
+
+
+def _emptiest(rows: Sequence[NullRow]) -> list[tuple[float, NullRow]]:
+    """Rows with nulls and their share, the emptiest first, ties as declared."""
+    found = [(row.day_share, row) for row in rows]
+    return sorted(((share, row) for share, row in found if share), key=lambda pair: -pair[0])
+
+
+def _worst(component: str, found: Sequence[tuple[float, NullRow]]) -> str:
+    lines = "".join(
+        f"<tr><td>{escape(row.component)}</td><td>{escape(row.name)}</td>"
+        f'<td class="n">{row.columns}</td><td class="n">{100 * share:.1f} %</td>'
+        f"<td>{_first(row)}</td></tr>"
+        for share, row in found[:WORST]
+    )
+    rest = found[WORST:]
+    if rest:
+        empty = sum(share == 1 for share, _ in rest)
+        at_all = f", {empty} of them null all day" if empty else ""
+        lines += (
+            f'<tr><td>{escape(component)}</td><td colspan="4">… {len(rest)} more with '
+            f"nulls{at_all}</td></tr>"
+        )
+    return lines
 
 
 def _first(row: NullRow) -> str:

@@ -17,6 +17,7 @@ from mr_platform.pictures.null_map_plot import draw_null_map, draw_scale
 from mr_platform.pictures.oi_plots import draw_changes, draw_totals, draw_walls
 from mr_platform.pictures.price_plots import draw_spot, draw_straddle
 from mr_platform.pictures.score_plots import draw_strips
+from mr_platform.pictures.source_gaps import source_gaps
 from mr_platform.pictures.symbol_day import SymbolDay
 from mr_platform.pictures.volatility_plots import (
     draw_skew,
@@ -141,13 +142,14 @@ def draw_day(
         day: The day.
         shown: What to draw.
         layout: Measures.
-        header: Whether title, facts and missing tables are written above.
+        header: Whether title, facts and what is missing are written above.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    above = _HEADER + _LINE * len(day.missing) if header else 0.05
+    lacking = _lacking(day) if header else ()
+    above = _HEADER + _LINE * len(lacking) if header else 0.05
     height = above + sum(_height(section) for section in shown)
     # the defaults first: a reader's own matplotlibrc changes no picture
     parameters: Any = {**matplotlib.rcParamsDefault, **style.PARAMETERS}
@@ -156,7 +158,7 @@ def draw_day(
         figure = Figure(figsize=(layout.width, height), dpi=layout.dpi)
         canvas = FigureCanvasAgg(figure)
         if header:
-            _header(figure, day, layout)
+            _header(figure, day, layout, lacking)
         top = height - above
         edges = [above]
         for section in shown:
@@ -194,7 +196,7 @@ def _prices() -> Section:
         "Spot and ATM straddle",
         "Dashed and dotted grey lines are high, low and close of the previous trading day, those "
         "of the straddle for the same expiry. Walls are the strikes of the largest call and put "
-        "open interest; an arrow beside a value says that it lies outside the plot.",
+        "open interest; an arrow or a triangle says that a value lies outside the plot.",
         (Plot(3.5, draw_spot), Plot(1.8, draw_straddle)),
     )
 
@@ -203,8 +205,9 @@ def _volatility() -> Section:
     return Section(
         "volatility",
         "Implied volatility, skew and term structure",
-        "The thicker line is the expiry that the page is about. The curves beside it show ATM "
-        "volatility against days to expiry at four times of the day.",
+        "The thicker line is the expiry that the page is about; a triangle at an edge marks where "
+        "a line leaves the plot, and how far it goes. The curves beside it show ATM volatility "
+        "against days to expiry at four times of the day.",
         (Plot(2.0, draw_volatility, side=draw_term_structure), Plot(1.4, draw_skew)),
     )
 
@@ -295,7 +298,12 @@ def _key(figure: Figure, drawn: Sequence[Axes], right: float, middle: float) -> 
         )  # fmt: skip
 
 
-def _header(figure: Figure, day: SymbolDay, layout: Layout) -> None:
+def _lacking(day: SymbolDay) -> tuple[str, ...]:
+    tables = [f"missing: {each.table}, so {each.effect}.   {each.command}" for each in day.missing]
+    return (*tables, *source_gaps(day))
+
+
+def _header(figure: Figure, day: SymbolDay, layout: Layout, lacking: Sequence[str]) -> None:
     width, height = figure.get_size_inches()
     figure.text(0.18 / width, 1 - 0.26 / height, day.title, fontsize=15, fontweight="bold",
                 va="center")  # fmt: skip
@@ -308,8 +316,7 @@ def _header(figure: Figure, day: SymbolDay, layout: Layout) -> None:
                     color=style.MUTED, va="center")  # fmt: skip
         figure.text(at / width, 1 - 0.74 / height, value, fontsize=9 * scale, va="center")
         at += inches * scale
-    for number, missing in enumerate(day.missing):
-        text = f"missing: {missing.table}, so {missing.effect}.   {missing.command}"
+    for number, text in enumerate(lacking):
         figure.text(0.18 / width, 1 - (_HEADER + _LINE * number) / height, text, fontsize=8,
                     color=style.PUT, va="center")  # fmt: skip
 

@@ -79,5 +79,5 @@ def _right(row: NullRow) -> str:
     if share == 0:
         return "0 %"
     first = row.first_full_minute
-    when = f"full from {style.clock_of(first)}" if first is not None else "never full"
+    when = f"first full at {style.clock_of(first)}" if first is not None else "never full"
     return f"{100 * share:.1f} %  {when}"

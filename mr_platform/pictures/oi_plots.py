@@ -37,8 +37,8 @@ def draw_walls(axes: Axes, day: SymbolDay) -> None:
     for name, column, colour, dashes, width in lines:
         values = day.series(column)
         if np.isfinite(values).any():
-            axes.step(style.MINUTES, values, where="mid", color=colour, linestyle=dashes,
-                      linewidth=width, label=name)  # fmt: skip
+            style.draw_line(axes, values, colour=colour, stepped=True, linestyle=dashes,
+                            linewidth=width, label=name)  # fmt: skip
             labels.append(SideLabel(ends(values)[1], f"{name} {ends(values)[1]:,.0f}", colour))
     axes.margins(y=0.12)
     _tell(axes, labels)
@@ -70,7 +70,7 @@ def _draw_sides(
         values = day.series(column) / _MILLION
         if np.isfinite(values).any():
             line = shown(values)
-            axes.plot(style.MINUTES, line, color=colour)
+            style.draw_line(axes, line, colour=colour)
             last = ends(line)[1]
             labels.append(SideLabel(last, f"{name} {last:{form}} m", colour))
     return labels

@@ -46,12 +46,18 @@ def draw_spot(axes: Axes, day: SymbolDay) -> None:
     last = [ends(values)[1] for values, _, _ in lines.values() if np.isfinite(values).any()]
     axes.set_ylim(*limits([spot, vwap], [*levels.values(), *last]))
     labels = _level_lines(axes, levels)
+    low, high = axes.get_ylim()
+    noted = 0
     for name, (values, colour, dashes) in lines.items():
         _runs(axes, values, colour, dashes, name)
+        # beside the plot only the last value has an arrow: earlier ones are told inside it
+        if np.isfinite(values).any() and low <= ends(values)[1] <= high:
+            told = f"{name} {{value:,.0f}} at {{at}}"
+            noted = style.mark_leaving(axes, values, colour, told, noted)
         labels += _last(values, name, colour)
     told = "VWAP (future − basis)" if np.isfinite(vwap).any() else ""
-    axes.plot(style.MINUTES, vwap, color=style.VWAP, linewidth=1.3, label=told)
-    axes.plot(style.MINUTES, spot, color=style.SPOT, linewidth=1.5, label="spot")
+    style.draw_line(axes, vwap, colour=style.VWAP, linewidth=1.3, label=told)
+    style.draw_line(axes, spot, colour=style.SPOT, linewidth=1.5, label="spot")
     labels += _last(vwap, "VWAP", style.VWAP) + _last(spot, "spot", style.SPOT, digits=2)
     style.side_labels(axes, labels)
 
@@ -68,8 +74,8 @@ def draw_straddle(axes: Axes, day: SymbolDay) -> None:
     levels = day.levels("strd")
     axes.set_ylim(*limits([straddle, vwap], levels.values()))
     labels = _level_lines(axes, levels, digits=1)
-    axes.plot(style.MINUTES, vwap, color=style.VWAP, linewidth=1.1, label="VWAP of the straddle")
-    axes.plot(style.MINUTES, straddle, color=style.STRADDLE, linewidth=1.5, label="ATM straddle")
+    style.draw_line(axes, vwap, colour=style.VWAP, linewidth=1.1, label="VWAP of the straddle")
+    style.draw_line(axes, straddle, colour=style.STRADDLE, linewidth=1.5, label="ATM straddle")
     labels += _last(vwap, "VWAP", style.VWAP, 1)
     labels += _last(straddle, "straddle", style.STRADDLE, 1)
     style.side_labels(axes, labels)
@@ -110,6 +116,7 @@ def _last(values: Series, name: str, colour: str, digits: int = 0) -> list[SideL
 
 def _runs(axes: Axes, values: Series, colour: str, dashes: str, name: str) -> None:
     """A level that jumps between strikes, without the jumps."""
+    style.mark_lone(axes, values, colour)
     turns = np.flatnonzero(values[1:] != values[:-1]) + 1
     runs = [run for run in np.split(style.MINUTES, turns) if np.isfinite(values[run[0]])]
     axes.hlines(

@@ -24,6 +24,8 @@ _USED = 0.08
 """A declared range of which a day uses less than this share would show a flat line."""
 _FILL = 0.84
 """Share of its row that a strip takes."""
+_DOT = 1.8
+"""Size of a lone minute in a strip, in points."""
 _LAST = 38.0
 """Room for the last value, in points."""
 
@@ -102,7 +104,11 @@ def _strip(axes: Axes, values: Series, of: StripRange, bottom: float) -> None:
         if where.any():
             axes.fill_between(style.MINUTES, base, heights, where=_whole(where), step="mid",
                               color=colour, alpha=0.75, linewidth=0)  # fmt: skip
-    axes.step(style.MINUTES, heights, where="mid", color=style.INK, linewidth=0.45, alpha=0.7)
+    for at in style.lone_minutes(values):  # an area over one minute has no width
+        axes.vlines(at, base, heights[at], linewidth=1.0, alpha=0.75,
+                    color=style.CALL if heights[at] >= base else style.PUT)  # fmt: skip
+    style.draw_line(axes, heights, colour=style.INK, stepped=True, size=_DOT, linewidth=0.45,
+                    alpha=0.7)  # fmt: skip
 
 
 def _whole(where: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mr_platform.trading_calendar import SESSION_MINUTES, SESSION_OPEN, ZONES
 
@@ -79,6 +80,12 @@ MINUTES = np.arange(SESSION_MINUTES)
 _TICKS = ("09:15", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "15:30")
 _LEAST_APART = 12
 _ARROWS = {-1: "↓ ", 0: "", 1: "↑ "}
+_LONE_SIZE = 3.0
+"""Size of the marker of a lone minute, in points."""
+_EDGE_SIZE = 4.5
+"""Size of the triangle at which a line leaves its plot, in points."""
+_NOTE_LINE = 9.0
+"""Height of a note inside a plot, in points."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,95 @@ class SideLabel:
     value: float
     text: str
     colour: str = INK
+
+
+def lone_minutes(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Places of values with none before and none after them: a line through them shows nothing."""
+    there = np.isfinite(values)
+    beside = np.zeros(len(values), dtype=np.bool_)
+    beside[1:] |= there[:-1]
+    beside[:-1] |= there[1:]
+    return np.flatnonzero(there & ~beside)
+
+
+def draw_line(
+    axes: Axes,
+    values: NDArray[np.float64],
+    *,
+    colour: str,
+    stepped: bool = False,
+    size: float = _LONE_SIZE,
+    **look: Any,
+) -> None:
+    """A line over the minutes of the session; a lone minute is a small dot of its colour.
+
+    Args:
+        axes: Where to draw.
+        values: One value a minute, NaN where there is none.
+        colour: Of line and dots.
+        stepped: Whether a value holds for its whole minute.
+        size: Of the dots, in points.
+        look: What else matplotlib is told of the line.
+    """
+    alone = lone_minutes(values)
+    if alone.size:
+        look |= {"marker": "o", "markersize": size, "markeredgewidth": 0,
+                 "markevery": alone.tolist()}  # fmt: skip
+    axes.plot(MINUTES, values, color=colour,
+              drawstyle="steps-mid" if stepped else "default", **look)  # fmt: skip
+
+
+def mark_lone(axes: Axes, values: NDArray[np.float64], colour: str) -> None:
+    """The dots of ``draw_line`` for values that are drawn by other means than a line."""
+    alone = lone_minutes(values)
+    if alone.size:
+        axes.plot(MINUTES[alone], values[alone], color=colour, linestyle="none", marker="o",
+                  markersize=_LONE_SIZE, markeredgewidth=0)  # fmt: skip
+
+
+def mark_leaving(
+    axes: Axes, values: NDArray[np.float64], colour: str, told: str, line: int = 0
+) -> int:
+    """Triangles at the edge where values leave a plot whose limits are set, and how far they go.
+
+    Args:
+        axes: The plot.
+        values: One value a minute, NaN where there is none.
+        colour: Of the series.
+        told: Format of the note, given the farthest ``value`` and its time ``at``.
+        line: Notes that stand in the plot already; this one is written below them.
+
+    Returns:
+        Notes that stand in the plot now.
+    """
+    low, high = axes.get_ylim()
+    for outside, edge, marker, farthest in (
+        (values > high, 1.0, "^", np.nanargmax),
+        (values < low, 0.0, "v", np.nanargmin),
+    ):
+        if not outside.any():
+            continue
+        there = np.flatnonzero(np.isfinite(values))  # minutes without a value are no return
+        left = outside[there]
+        starts = there[left & ~np.concatenate(([False], left[:-1]))]
+        axes.plot(
+            starts, np.full(len(starts), edge), color=colour, linestyle="none", marker=marker,
+            markersize=_EDGE_SIZE, markeredgewidth=0, clip_on=False, zorder=5,
+            transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
+        place = int(farthest(values))
+        arrow = _ARROWS[1 if edge else -1]
+        late = place > SESSION_MINUTES // 2
+        away = -(4 + _NOTE_LINE * line) if edge else 4 + _NOTE_LINE * line
+        axes.annotate(
+            arrow + told.format(value=values[place], at=clock_of(place)), xy=(place, edge),
+            xycoords=axes.get_xaxis_transform(), xytext=(-5 if late else 5, away),
+            textcoords="offset points", ha="right" if late else "left",
+            va="top" if edge else "bottom", fontsize=7.5, color=colour, annotation_clip=False,
+            zorder=6,
+        )  # fmt: skip
+        line += 1
+    return line
 
 
 def minute_of(clock: dt.time) -> int:

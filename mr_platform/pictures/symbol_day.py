@@ -24,17 +24,24 @@ Series: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Missing:
-    """A table without rows of the day.
+    """A table without rows, or several that one command makes.
 
     Attributes:
         table: Its name.
         effect: What the picture lacks without it.
         command: What makes it.
+        of: The day it holds no rows of.
     """
 
     table: str
     effect: str
     command: str
+    of: str = "the day"
+
+    @property
+    def text(self) -> str:
+        """What is missing and what it costs, without the command."""
+        return f"{self.table} holds no rows of {self.of}, so {self.effect}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mr_platform.pictures import style
-from mr_platform.pictures.symbol_day import SymbolDay
+from mr_platform.pictures.symbol_day import Series, SymbolDay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,25 +78,30 @@ def draw_term_structure(axes: Axes, day: SymbolDay) -> None:
 
 
 def _lines(axes: Axes, day: SymbolDay, column: str, scale: float) -> bool:
-    found = []
+    found: dict[dt.date, tuple[Series, str]] = {}
     for place, expiry in enumerate(front_expiries(day)):
         values = scale * day.series(column, expiry)
         if not np.isfinite(values).any():
             continue
         own = expiry == day.expiry
-        axes.plot(
-            style.MINUTES,
+        style.draw_line(
+            axes,
             values,
-            color=style.SERIES[place],
+            colour=style.SERIES[place],
             linewidth=1.7 if own else 1.0,
             zorder=3 if own else 2,
             label=f"{expiry.day} {expiry:%b} ({(expiry - day.date).days} d)",
         )
-        found.append(values[np.isfinite(values)])
+        found[expiry] = values, style.SERIES[place]
     if found:
-        low, high = np.quantile(np.concatenate(found), [_TAIL, 1 - _TAIL])
+        drawn = np.concatenate([values[np.isfinite(values)] for values, _ in found.values()])
+        low, high = np.quantile(drawn, [_TAIL, 1 - _TAIL])
         margin = 0.08 * max(high - low, 0.1)
         axes.set_ylim(low - margin, high + margin)
+    noted = 0
+    for expiry, (values, colour) in found.items():
+        told = f"{expiry.day} {expiry:%b} {{value:,.2f}} % at {{at}}"
+        noted = style.mark_leaving(axes, values, colour, told, noted)
     return bool(found)
 
 

@@ -41,6 +41,18 @@ def test_another_expiry_stands_beside_it_and_json_tells_the_paths(
     assert told["page"] == str(out / "NIFTY_2025-09-03_expiry_2025-09-30.html")
     assert Path(told["picture"]).read_bytes().startswith(days.SIGNATURE)
     assert {each["table"] for each in told["missing"]} == {f"c{n}_features" for n in range(2, 8)}
+    assert told["gaps"] == []
+
+
+def test_what_the_source_lacks_is_told(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mr_platform.pictures.source_gaps.source_gaps", lambda day: (f"{day.symbol} lacks futures",)
+    )
+    asked = ["day", "NIFTY", "2025-09-03", "--out", tmp_path, "--home", home]
+    assert "NIFTY lacks futures" in run(*asked).stderr
+    assert document(run(*asked, "--json"))["gaps"] == ["NIFTY lacks futures"]
 
 
 @pytest.mark.parametrize(

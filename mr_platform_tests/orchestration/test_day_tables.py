@@ -23,9 +23,25 @@ def test_a_day_is_read_from_the_front_expiry_with_the_tables_there_are(tmp_path:
 
 
 def test_missing_tables_come_with_the_command_that_makes_them(tmp_path: Path) -> None:
-    missing = read_day(days.store(tmp_path, "c1"), days.KEY).missing
-    assert [each.table for each in missing] == [f"c{n}_features" for n in range(2, 9)]
+    missing = read_day(days.store(tmp_path, "c1", "c8"), days.KEY).missing
+    assert [each.table for each in missing] == [f"c{n}_features" for n in range(2, 8)]
     assert missing[0].command == ("mr materialize +c2_features --dates 2025-09-03 --symbols NIFTY")
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        ((), "c1_features to c8_features"),
+        (("c1",), "c2_features to c8_features"),
+        (("c1", "c2", "c3", "c4", "c6", "c7"), "c5_features, c8_features"),
+    ],
+)
+def test_what_one_command_makes_is_told_in_one_line(
+    tmp_path: Path, stored: tuple[str, ...], told: str
+) -> None:
+    (missing,) = read_day(days.store(tmp_path, *stored), days.KEY).missing
+    assert missing.table == told
+    assert missing.command == "mr materialize +c8_features --dates 2025-09-03 --symbols NIFTY"
 
 
 def test_levels_of_the_previous_trading_day_may_be_missing(tmp_path: Path) -> None:
@@ -33,8 +49,24 @@ def test_levels_of_the_previous_trading_day_may_be_missing(tmp_path: Path) -> No
     tables.replace_partitions("minute_panel", days.panel(), [days.KEY])
     day = read_day(tables, days.KEY)
     assert day.levels("spot") == {}
+    # without a chain of that day no command but that which lands its file can work
     assert day.missing[0].table == "hist_daily"
-    assert "--dates 2025-09-02" in day.missing[0].command
+    assert day.missing[0].command == "mr ingest PATH"
+    assert "2025-09-02 are not drawn" in day.missing[0].effect
+    assert "needs its NIFTY option-chain file" in day.missing[0].effect
+    assert "no rows of the day before" in day.missing[0].text
+
+
+def test_levels_of_a_previous_day_whose_chain_is_there_can_be_made(tmp_path: Path) -> None:
+    tables = days.lakehouse(tmp_path)
+    tables.replace_partitions("minute_panel", days.panel(), [days.KEY])
+    before = PartitionKey(days.BEFORE, days.KEY.symbol)
+    chain = small_day(before).select("strike", symbol="index_name", date="trade_date")
+    typed = chain.with_columns(chain["date"].str.to_date())
+    tables.replace_partitions("option_chain", typed, [before])
+    missing = read_day(tables, days.KEY).missing[0]
+    assert missing.command == "mr materialize +hist_daily --dates 2025-09-02 --symbols NIFTY"
+    assert "needs" not in missing.effect
 
 
 def test_rows_not_stored_yet_are_read_in_place_of_the_table(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import base64
 import re
 from html.parser import HTMLParser
 
-from mr_platform.pictures.day_page import data_uri, day_page
+import polars as pl
+
+from mr_platform.pictures.day_page import WORST, data_uri, day_page
 from mr_platform.pictures.day_picture import sections
 from mr_platform.pictures.null_map import null_map
 from mr_platform.registry.loader import load_registry
@@ -63,7 +65,7 @@ def test_links_lead_to_the_sections() -> None:
 
 def test_missing_tables_are_told_with_the_command_and_escaped() -> None:
     text = page(missing=days.bare_day().missing)
-    assert "c1_features" in text
+    assert "c1_features holds no rows of the day, so scores of c1" in text
     assert "<code>mr materialize &lt;c1&gt;</code>" in text
     assert 'class="missing"' not in page()
 
@@ -74,6 +76,27 @@ def test_the_emptiest_families_are_listed_first() -> None:
     assert text.index("<td>straddle_iv</td>") < text.index("<td>premium_pct</td>")
     assert '<td class="n">20.0 %</td><td>10:30</td>' in text
     assert "emptiest families, 2 of 2" in text
+
+
+def test_what_the_source_lacks_is_told_without_a_command() -> None:
+    text = page(panel=days.panel(futures=False))
+    assert "<li>no futures in the file: families of the future are null</li>" in text
+
+
+def test_every_component_is_among_the_emptiest_families() -> None:
+    empty = {f"c{n}": days.features(f"c{n}") for n in (1, 8)}
+    for name, frame in empty.items():
+        nothing = [column for column in frame.columns if column.startswith(f"{name}_")]
+        empty[name] = frame.with_columns(
+            pl.lit(None, frame.schema[column]).alias(column) for column in nothing
+        )
+    text = page(components=empty)
+    assert text.count("<tr><td>c1</td>") == text.count("<tr><td>c8</td>") == WORST + 2
+    families = len(load_registry().components["c8"].families)
+    rest = families - WORST
+    assert f"… {rest} more with nulls, {rest} of them null all day" in text
+    counts = f'<td>c8</td><td class="n">{families}</td><td class="n">{families}</td>'
+    assert counts in text
 
 
 def test_without_nulls_there_is_no_list() -> None:

@@ -21,7 +21,7 @@ def test_rows_stand_from_the_top_down_with_their_share_and_first_full_minute() -
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     assert labels == ["panel · spot (1)", "c1 · net flow (4)", "c1 · pin (2)", "c2 · gone (3)"]
     texts = [text.get_text() for text in axes.texts]
-    assert texts == ["0 %", "20.0 %  full from 10:30", "100.0 %  never full", "no rows"]
+    assert texts == ["0 %", "20.0 %  first full at 10:30", "100.0 %  never full", "no rows"]
     drawn = axes.images[0].get_array()
     assert drawn is not None
     assert np.ma.getmaskarray(drawn).sum() == 375

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
@@ -40,6 +41,23 @@ def test_spot_is_drawn_with_levels_walls_and_vwap() -> None:
     assert "prev. high 25,060" in texts
     assert "↓ prev. low 24,700" in texts
     assert "↑ call wall 25,500" in texts
+
+
+def test_a_wall_that_comes_back_into_the_plot_is_told_where_it_was_outside() -> None:
+    wall = pl.when(pl.col("j") < 300).then(26_000.0).otherwise(25_050.0)
+    axes = Figure().add_subplot()
+    draw_spot(axes, days.symbol_day(panel=days.panel().with_columns(call_wall=wall)))
+    assert "↑ call wall 26,000 at 09:15" in [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize("draw", [draw_spot, draw_straddle])
+def test_quotes_far_apart_are_dots(draw: object) -> None:
+    axes = Figure().add_subplot()
+    sparse = days.panel(gap=[minute for minute in range(375) if minute % 15])
+    gone = pl.when(pl.col("j") % 15 == 0).then("spot")
+    draw(axes, days.symbol_day(panel=sparse.with_columns(spot=gone)))  # type: ignore[operator]
+    # drawn last: spot, or the straddle
+    assert axes.lines[-1].get_marker() == "o"
 
 
 def test_the_straddle_is_drawn_with_its_own_levels() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mr_platform.pictures.symbol_day import away, ends, on_grid, weighted_price
+from mr_platform.pictures.symbol_day import Missing, away, ends, on_grid, weighted_price
 from mr_platform_tests.pictures import picture_days as days
 
 
@@ -17,6 +17,11 @@ def test_series_lie_on_the_grid_with_nan_where_nothing_is() -> None:
     assert np.flatnonzero(np.isnan(straddle)).tolist() == [10, 11]
     assert not np.isnan(day.series("strd", days.NEXT)).any()
     assert np.flatnonzero(~day.present).tolist() == [10, 11]
+
+
+def test_a_missing_table_is_told_of_its_day() -> None:
+    missing = Missing("hist_daily", "nothing is drawn", "mr ingest PATH", of="the day before")
+    assert missing.text == "hist_daily holds no rows of the day before, so nothing is drawn"
 
 
 def test_rows_in_any_order_find_their_minute() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
@@ -34,10 +36,18 @@ def test_term_structure_takes_the_last_value_up_to_ten_minutes_before() -> None:
     draw_term_structure(axes, days.symbol_day(panel=days.panel(gap=range(7, 30))))
     first = axes.lines[0]
     assert first.get_label() == "09:30"
-    assert list(first.get_xdata()) == [6, 27]
+    assert np.asarray(first.get_xdata()).tolist() == [6, 27]
     draw_gap = Figure().add_subplot()
     draw_term_structure(draw_gap, days.symbol_day(panel=days.panel(gap=range(30))))
-    assert list(draw_gap.lines[0].get_xdata()) == [27]
+    assert np.asarray(draw_gap.lines[0].get_xdata()).tolist() == [27]
+
+
+def test_volatility_that_leaves_the_plot_is_told() -> None:
+    last = pl.when(j=374, expiry_date=days.FRONT).then(1.1199).otherwise("iv_atm")
+    axes = Figure().add_subplot()
+    draw_volatility(axes, days.symbol_day(panel=days.panel().with_columns(iv_atm=last)))
+    assert axes.get_ylim()[1] < 20
+    assert "↑ 9 Sep 111.99 % at 15:29" in [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("draw", [draw_volatility, draw_skew, draw_term_structure])
