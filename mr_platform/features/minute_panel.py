@@ -17,6 +17,7 @@ from mr_platform.features.greek_series import greek_series
 from mr_platform.features.oi_series import oi_series
 from mr_platform.features.price_series import price_series
 from mr_platform.features.smile_series import smile_series
+from mr_platform.features.table_schemas import MINUTE_PANEL, table_schema
 from mr_platform.gateways.frame_engine import FrameEngine
 from mr_platform.trading_calendar import SESSION_MINUTES
 
@@ -57,9 +58,11 @@ def minute_panel(
     frame = base.lazy()
     for section in sections:
         frame = frame.join(section.lazy(), on=CELL, how="left", maintain_order="left")
-    keys = (*NUMBERS, *PANEL_KEYS)
     panel = engine.collect(frame)
-    return panel.select(*keys, *[name for name in panel.columns if name not in keys])
+    # in declared order; what is not declared stays visible at the end
+    declared = [*NUMBERS, *table_schema(MINUTE_PANEL).names()]
+    undeclared = [name for name in panel.columns if name not in declared]
+    return panel.select(*declared, *undeclared)
 
 
 def stored(panel: pl.DataFrame) -> pl.DataFrame:

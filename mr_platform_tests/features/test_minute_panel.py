@@ -73,8 +73,9 @@ def nothing_but_calls() -> pl.DataFrame:
     "rows", [chain(), nothing_but_calls(), chain().clear()], ids=["whole", "poor", "empty"]
 )
 def test_the_stored_panel_has_exactly_the_declared_columns(rows: pl.DataFrame) -> None:
-    found = stored(minute_panel(rows, ENGINE)).schema
-    declared = table_schema(MINUTE_PANEL)
+    panel = minute_panel(rows, ENGINE)
+    found, declared = stored(panel).schema, table_schema(MINUTE_PANEL)
+    assert set(panel.columns) == {*NUMBERS, *declared.names()}, "nothing that is not declared"
     assert found.names() == declared.names()
     assert {n: (found[n], declared[n]) for n in found if found[n] != declared[n]} == {}
 
