@@ -94,7 +94,7 @@ class OpenTables:
 
     def create(self, table: str, columns: pl.DataFrame) -> None:
         """Create a table with the columns of a frame; no rows. Another creator may be first."""
-        from deltalake import DeltaTable, Schema
+        from deltalake import CommitProperties, DeltaTable, Schema
         from deltalake.exceptions import DeltaError
 
         with told_as_storage_error(self.uri(table), *delta_faults()):
@@ -107,6 +107,9 @@ class OpenTables:
                     name=table,
                     configuration=_TABLE_OPTIONS,
                     storage_options=self.storage_options,
+                    # a creator that lost the race would try again as version 1, and its columns
+                    # would take the place of the first one's
+                    commit_properties=CommitProperties(max_commit_retries=0),
                 )
             except DeltaError:
                 if not self.exists(table):

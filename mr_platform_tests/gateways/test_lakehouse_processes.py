@@ -88,7 +88,7 @@ def test_writers_of_one_partition_end_with_the_rows_of_exactly_one(tmp_path: Pat
 
 
 def test_tables_first_written_by_two_processes_at_once_hold_both(tmp_path: Path) -> None:
-    tables = [f"table_{number}" for number in range(8)]
+    tables = [f"table_{number}" for number in range(20)]
 
     run_together(
         (writers.create_tables, (str(tmp_path), tables, NIFTY)),
@@ -98,6 +98,8 @@ def test_tables_first_written_by_two_processes_at_once_hold_both(tmp_path: Path)
     lakehouse = open_lakehouse(tmp_path)
     for table in tables:
         assert lakehouse.read_partition_counts(table)["rows"].to_list() == [6, 6]
+        operations = [entry.operation for entry in reversed(lakehouse.history(table, None))]
+        assert operations == ["CREATE TABLE", "replace_partitions", "replace_partitions"]
 
 
 def test_compaction_beside_a_writer_of_the_same_partition_keeps_one_generation(
