@@ -93,7 +93,9 @@ def momentum_features(inputs: FeatureInputs) -> pl.DataFrame:
 def _sampled_features(engine: FrameEngine, minutes: pl.DataFrame) -> pl.DataFrame:
     """Columns of single timeframes, for the last day of some streams."""
     plan, outputs = _plan()
-    samples = plan.run(_sampled(minutes), outputs, keep=[_TIMEFRAME, GROUP, STREAM_INDEX])
+    sampled = engine.collect(_sampled(minutes))
+    kept = [_TIMEFRAME, GROUP, STREAM_INDEX]
+    samples = plan.compute(sampled, outputs, engine, keep=kept).lazy()
     today = samples.filter(pl.col(STREAM_INDEX) >= DEPTH * SESSION_MINUTES)
     stacked = engine.collect(today.sort(_TIMEFRAME, GROUP, STREAM_INDEX))
     rows = stacked.height // len(TIMEFRAMES)

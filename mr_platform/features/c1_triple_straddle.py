@@ -139,7 +139,7 @@ def c1_features(inputs: FeatureInputs) -> pl.DataFrame:
         One row a panel row, in its order.
     """
     plan, outputs = _plan()
-    session = inputs.engine.collect(plan.run(_frame(inputs).lazy(), outputs))
+    session = plan.compute(_frame(inputs), outputs, inputs.engine)
     return session.hstack(momentum_features(inputs).get_columns())
 
 

@@ -69,7 +69,7 @@ def c2_features(inputs: FeatureInputs) -> pl.DataFrame:
         inputs: The panel; no history and no other component is read.
     """
     plan, outputs = _plan()
-    return inputs.engine.collect(plan.run(inputs.panel.lazy(), outputs))
+    return plan.compute(inputs.panel, outputs, inputs.engine)
 
 
 @cache

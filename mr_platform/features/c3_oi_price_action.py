@@ -166,7 +166,7 @@ def c3_features(inputs: FeatureInputs) -> pl.DataFrame:
     )
     frame = panel.join(past, on=list(ZONE_KEYS), how="left", maintain_order="left")
     plan, outputs = _plan()
-    return inputs.engine.collect(plan.run(frame, outputs))
+    return plan.compute(inputs.engine.collect(frame), outputs, inputs.engine)
 
 
 @lru_cache(maxsize=1)

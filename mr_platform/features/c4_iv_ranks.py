@@ -75,7 +75,7 @@ def day_ranks(inputs: FeatureInputs, premium: pl.Series) -> pl.DataFrame:
         )  # fmt: skip
     plan, outputs = _plan()
     beside = written_out(engine.collect(frame))
-    return engine.collect(plan.run(beside.lazy(), outputs))
+    return plan.compute(beside, outputs, engine)
 
 
 # -- keys -----------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def c4_features(inputs: FeatureInputs) -> pl.DataFrame:
     """
     plan, outputs = _plan()
     rows = inputs.panel.select(_READ).hstack([_daily_volatility(inputs)])
-    own = inputs.engine.collect(plan.run(rows.lazy(), outputs))
+    own = plan.compute(rows, outputs, inputs.engine)
     against_days = day_ranks(inputs, own[f"c4_iv_rv_spread_{PREMIUM_WINDOW}m"])
     frame = own.hstack(against_days).hstack(term_structure(inputs))
     return frame.select([column.name for column in load_registry().components["c4"].columns])

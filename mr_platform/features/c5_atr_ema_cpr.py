@@ -116,7 +116,7 @@ def c5_features(inputs: FeatureInputs) -> pl.DataFrame:
     ).drop(ZONE_KEYS)
     plan, outputs = _asset_plan()
     both = written_out(engine.collect(rows))
-    found = engine.collect(plan.run(both.lazy(), outputs, keep=[_BLOCK, INDEX]))
+    found = plan.compute(both, outputs, engine, keep=[_BLOCK, INDEX])
     days = found.height - panel.height
     below = found.slice(0, days).select(pl.col(_BLOCK).alias(DAY), INDEX, *_named(UNDERLYING))
     shared = engine.collect(spread(below.lazy(), panel))
@@ -124,7 +124,7 @@ def c5_features(inputs: FeatureInputs) -> pl.DataFrame:
         [*found.slice(days).select(_named(STRADDLE)), *shared]
     )
     plan, outputs = _joint_plan()
-    between = engine.collect(plan.run(joint.lazy(), outputs))
+    between = plan.compute(joint, outputs, engine)
     features = joint.hstack(between.get_columns())
     return features.select(name for name in features.columns if name.startswith("c5_"))
 

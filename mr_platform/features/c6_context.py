@@ -76,7 +76,7 @@ def c6_context(
     )
     beside = written_out(inputs.engine.collect(frame))
     plan, outputs = _plan()
-    return inputs.engine.collect(plan.run(beside.lazy(), outputs))
+    return plan.compute(beside, outputs, inputs.engine)
 
 
 @cache

@@ -78,7 +78,7 @@ def c6_features(inputs: FeatureInputs) -> pl.DataFrame:
     plan, outputs = _system_plan()
     system = _system_frame(series, pairs, anchors)
     parts = (
-        engine.collect(plan.run(system.lazy(), outputs)),
+        plan.compute(system, outputs, engine),
         c6_context(inputs, series, pairs, sums),
         c6_momentum(series, pairs, sums, engine),
     )

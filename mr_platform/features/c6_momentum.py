@@ -55,7 +55,7 @@ def c6_momentum(
     """
     plan, outputs = _plan()
     w = MEAN_WINDOW
-    found = engine.collect(plan.run(series.select(_INPUTS).lazy(), outputs))
+    found = plan.compute(series.select(_INPUTS), outputs, engine)
     taken: list[pl.Series] = []
     for k in PAIRED_SCALES:
         for name, column in (

@@ -130,7 +130,7 @@ def c6_series(inputs: FeatureInputs) -> pl.DataFrame:
         run_stacked(frame, {name: {"x": name} for name in _STEPPED}, plan, outputs, engine)
     )
     plan, outputs = _derived()
-    derived = engine.collect(plan.run(frame.lazy(), outputs))
+    derived = plan.compute(frame, outputs, engine)
     return frame.hstack(derived.get_columns())
 
 
@@ -252,7 +252,7 @@ def _partner(inputs: FeatureInputs) -> pl.DataFrame:
     )
     others = inputs.partner.filter(pl.col("symbol").is_in(own.get_column("wanted").to_list()))
     plan, outputs = _partner_plan()
-    series = inputs.engine.collect(plan.run(others.lazy(), outputs))
+    series = plan.compute(others, outputs, inputs.engine)
     place = pl.int_range(pl.len(), dtype=pl.Int64)
     rows = others.select(GROUP, INDEX, "present", place.alias("place"))
     order = (pl.col("dte") - pl.col("dte_other")).abs() * _DTE_PLACES + pl.col("dte_other")

@@ -286,7 +286,7 @@ def price_levels(inputs: FeatureInputs) -> tuple[pl.DataFrame, pl.DataFrame]:
     )  # fmt: skip
     plan, outputs = _level_plan()
     both = written_out(engine.collect(pl.concat([spot, straddle])))
-    found = engine.collect(plan.run(both.lazy(), outputs))
+    found = plan.compute(both, outputs, engine)
     rows = found.height - panel.height
     return found.slice(0, rows), found.slice(rows)
 

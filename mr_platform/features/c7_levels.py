@@ -137,7 +137,7 @@ def c7_features(inputs: FeatureInputs) -> pl.DataFrame:
         ]
     )
     plan, outputs = _panel_plan()
-    found = engine.collect(plan.run(frame.lazy(), outputs))
+    found = plan.compute(frame, outputs, engine)
     chances = passing_chances(found.hstack(shared.select("u_sigma")), engine)
     finished = [name for name in shared.columns if name.startswith("c7_")]
     return found.hstack(
@@ -177,7 +177,7 @@ def _day_columns(
         ]
     )
     plan, outputs = _day_plan()
-    found = engine.collect(plan.run(frame.lazy(), outputs, keep=[DAY, INDEX]))
+    found = plan.compute(frame, outputs, engine, keep=[DAY, INDEX])
     finished = levels.select(
         *[pl.col(f"d_{name}").alias(f"c7_dist_{name}") for name in LINE_LEVELS],
         *[pl.col(f"age_{name}").alias(f"c7_age_{name}") for name in _AGES],

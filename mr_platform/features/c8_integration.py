@@ -102,7 +102,7 @@ def c8_features(inputs: FeatureInputs) -> pl.DataFrame:
     """
     plan, outputs = _plan(_doublings(inputs.panel))
     frame = _with_past(vote_frame(inputs.panel, inputs.components), inputs)
-    return inputs.engine.collect(plan.run(frame, outputs))
+    return plan.compute(inputs.engine.collect(frame), outputs, inputs.engine)
 
 
 def _with_past(frame: pl.LazyFrame, inputs: FeatureInputs) -> pl.LazyFrame:

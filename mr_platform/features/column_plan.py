@@ -12,11 +12,18 @@ serves any number of frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import accumulate
+from operator import or_
 from threading import Lock
 
 import polars as pl
+
+from mr_platform.features.prepared_queries import PreparedQuery
+from mr_platform.gateways.frame_engine import FrameEngine
 
 GROUP = "g"
 """Number of the run of rows that windows may not leave, one for each block of grid rows."""
@@ -28,13 +35,24 @@ INDEX = "j"
 MAX_REMEMBERED = 8
 """Sets of outputs whose stages a plan remembers, the oldest forgotten first."""
 
+SHORT_ROWS = 20_000
+"""Up to so many rows the columns of a plan cost their number, not their length."""
 
-@dataclass(frozen=True)
+LEAST_DIVIDED = 60
+"""Columns of a plan from which dividing it is worth a second thread."""
+
+MOST_OF_A_HALF = 0.75
+"""Share of a plan's columns that the larger half may need; above it the whole is as fast."""
+
+
+@dataclass
 class _Run:
-    """What a plan selects stage by stage, with the outputs it was asked for."""
+    """What a plan selects stage by stage for the outputs it was asked for, and all made of it."""
 
     outputs: Mapping[str, pl.Expr]
     selections: list[list[pl.Expr]]
+    halves: list[Mapping[str, pl.Expr]] = field(default_factory=list)
+    prepared: dict[Hashable, list[PreparedQuery]] = field(default_factory=dict)
 
 
 class ColumnPlan:
@@ -116,6 +134,43 @@ class ColumnPlan:
         for stage in self._stages:
             yield from stage
 
+    def compute(
+        self,
+        frame: pl.DataFrame,
+        outputs: Mapping[str, pl.Expr],
+        engine: FrameEngine,
+        keep: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """The kept columns and the outputs, worked out; ``run`` says what they are.
+
+        The bits do not depend on how the work is divided: each output is worked out from the same
+        columns by the same expressions.
+
+        Args:
+            frame: Rows as the class describes.
+            outputs: As of ``run``; pass the same mapping again and what is asked is resolved once.
+            engine: Where to work it out.
+            keep: As of ``run``.
+        """
+        if not engine.prepares:
+            return engine.collect(self.run(frame.lazy(), outputs, keep))
+        asked = self._asked(outputs, tuple(keep))
+        with self._lock:
+            parts = self._parts(asked, frame.height)
+            known = (len(parts), *frame.schema.items())
+            queries = asked.prepared.get(known)
+            if queries is None:
+                columns = [tuple(keep), *[()] * (len(parts) - 1)]
+                queries = asked.prepared[known] = [
+                    PreparedQuery(partial(self.run, outputs=part, keep=kept), frame.schema)
+                    for part, kept in zip(parts, columns, strict=True)
+                ]
+        with ExitStack() as borrowed:
+            first, *others = engine.collect_all(
+                [borrowed.enter_context(query.over(frame)) for query in queries]
+            )
+        return first.hstack([column for part in others for column in part.get_columns()])
+
     def run(
         self,
         frame: pl.LazyFrame,
@@ -132,13 +187,11 @@ class ColumnPlan:
         Returns:
             A lazy frame with the columns ``keep``, then ``outputs``, rows as in ``frame``.
         """
-        for selection in self._selections(outputs, tuple(keep)):
+        for selection in self._asked(outputs, tuple(keep)).selections:
             frame = frame.select(selection)
         return frame
 
-    def _selections(
-        self, outputs: Mapping[str, pl.Expr], keep: tuple[str, ...]
-    ) -> list[list[pl.Expr]]:
+    def _asked(self, outputs: Mapping[str, pl.Expr], keep: tuple[str, ...]) -> _Run:
         """What each stage selects; worked out once for the same outputs.
 
         A plan grows while it is built, so the number of its columns is part of the question.
@@ -150,7 +203,36 @@ class ColumnPlan:
                 if len(self._runs) >= MAX_REMEMBERED:
                     self._runs.pop(next(iter(self._runs)))
                 known = self._runs[asked] = _Run(outputs, self._worked_out(outputs, keep))
-            return known.selections
+            return known
+
+    def _parts(self, asked: _Run, rows: int) -> list[Mapping[str, pl.Expr]]:
+        """The outputs, in two parts where each column costs more than its rows."""
+        if rows > SHORT_ROWS:
+            return [asked.outputs]
+        if not asked.halves:
+            asked.halves = self._halves(asked.outputs)
+        return asked.halves
+
+    def _halves(self, outputs: Mapping[str, pl.Expr]) -> list[Mapping[str, pl.Expr]]:
+        """The outputs in two parts that need about as many columns and have few in common.
+
+        Families stand together, so a cut in their order finds such parts. A plan that is small,
+        or most of whose columns both parts would need, stays whole.
+        """
+        needs: dict[str, int] = {}  # a bit for each column of the plan
+        for number, (name, expression) in enumerate(self.expressions()):
+            needs[name] = _united(needs, expression) | 1 << number
+        each = [_united(needs, expression) for expression in outputs.values()]
+        first = [columns.bit_count() for columns in accumulate(each, or_)]
+        second = [columns.bit_count() for columns in accumulate(reversed(each), or_)][::-1]
+        if len(each) < 2 or first[-1] < LEAST_DIVIDED:
+            return [outputs]
+        larger = [max(pair) for pair in zip(first, second[1:], strict=False)]
+        cut = larger.index(min(larger)) + 1
+        if larger[cut - 1] > MOST_OF_A_HALF * first[-1]:
+            return [outputs]
+        items = list(outputs.items())
+        return [dict(items[:cut]), dict(items[cut:])]
 
     def _worked_out(
         self, outputs: Mapping[str, pl.Expr], keep: tuple[str, ...]
@@ -182,6 +264,11 @@ class ColumnPlan:
             for expression in fresh.values():
                 needed.update(expression.meta.root_names())
         return after[::-1]
+
+
+def _united(needs: Mapping[str, int], expression: pl.Expr) -> int:
+    """The columns of a plan that an expression needs, as bits."""
+    return reduce(or_, (needs.get(root, 0) for root in expression.meta.root_names()), 0)
 
 
 def _as_they_are(names: Sequence[str]) -> list[pl.Expr]:

@@ -95,7 +95,7 @@ def greek_series(grid: ChainGrid, base: pl.DataFrame) -> pl.DataFrame:
     for section in (near, chain.lazy(), flips.lazy()):
         frame = frame.join(section, on=CELL, how="left", maintain_order="left")
     plan, outputs = _finish_plan()
-    return grid.engine.collect(plan.run(frame, outputs, keep=[CELL]))
+    return plan.compute(grid.engine.collect(frame), outputs, grid.engine, keep=[CELL])
 
 
 _BACKS = range(MAX_BRIDGE + 1)
@@ -245,7 +245,7 @@ def _chain_sums(grid: ChainGrid, minutes: pl.LazyFrame) -> tuple[pl.DataFrame, p
         .select(RUN, CELL, "strike", *_LEGS)
         .join(minutes, on=CELL, how="left", maintain_order="left")
     )
-    ready = grid.engine.collect(totals.plan.run(rows, outputs, keep=totals.keys))
+    ready = totals.plan.compute(grid.engine.collect(rows), outputs, grid.engine, keep=totals.keys)
     enough = totals.of_columns(ready).filter(pl.col("_strikes") >= CHAIN_NEEDED)
     sums = grid.engine.collect(enough)
     placed = minutes.filter(pl.col(FORWARD).is_not_null()).select(CELL)

@@ -118,7 +118,7 @@ def price_series(grid: ChainGrid) -> pl.DataFrame:
     plan, outputs = _held_plan()
     series = [name for name in frame.columns if name not in _HANDED_ON]
     opened = _with_open_interest(grid, frame)
-    return grid.engine.collect(plan.run(opened, outputs, keep=series))
+    return plan.compute(grid.engine.collect(opened), outputs, grid.engine, keep=series)
 
 
 _HANDED_ON = frozenset(
@@ -136,7 +136,7 @@ def _picked(grid: ChainGrid) -> list[pl.LazyFrame]:
     """For each rank what is read on the strike that carries it, one row a cell."""
     plan, outputs = _contract_plan()
     kept = [CELL, CONTRACT, "strike", "k", *_READ]
-    contracts = grid.engine.collect(plan.run(grid.contracts.lazy(), outputs, keep=kept)).lazy()
+    contracts = plan.compute(grid.contracts, outputs, grid.engine, keep=kept).lazy()
     named = {rank: name for name, rank in _RANKED.items()}
     frames = []
     for rank, held in _HELD.items():
@@ -337,7 +337,7 @@ def _chosen(p: ColumnPlan, minutes: pl.Expr, name: str) -> pl.Expr:
 def _with_open_interest(grid: ChainGrid, frame: pl.DataFrame) -> pl.LazyFrame:
     """Add the open interest, at the series' open bar, of the strike that is selected at t."""
     plan, bars = _open_bars_plan()
-    opens = grid.engine.collect(plan.run(frame.lazy(), bars, keep=[CELL, GROUP]))
+    opens = plan.compute(frame, bars, grid.engine, keep=[CELL, GROUP])
     last = opens.lazy().group_by(GROUP, maintain_order=True).agg(pl.col(*bars).max())
     total = pl.col("ce_oi") + pl.col("pe_oi")
     early = grid.engine.collect(

@@ -72,7 +72,7 @@ def run_blocks(
     found: list[pl.Series] = []
     for part in _parts(blocks):
         stack = _stack([block for _, block, _ in part], [height for _, _, height in part], plan)
-        result = engine.collect(plan.run(stack.lazy(), outputs))
+        result = plan.compute(stack, outputs, engine)
         start = 0
         for name, _, height in part:
             rows = result.slice(start, height)

@@ -115,10 +115,11 @@ def asset_streams(
     """
     group = _GROUP[asset]
     plan, outputs, columns = _plan(asset, tuple(names))
-    rows = stream(panel, hist_minute, days, STREAM_DAYS, columns, by_expiry=asset == STRADDLE)
-    today = plan.run(rows, outputs, keep=[group, STREAM_INDEX, INDEX]).filter(
-        pl.col(STREAM_INDEX) >= STREAM_DAYS * SESSION_MINUTES
+    rows = engine.collect(
+        stream(panel, hist_minute, days, STREAM_DAYS, columns, by_expiry=asset == STRADDLE)
     )
+    found = plan.compute(rows, outputs, engine, keep=[group, STREAM_INDEX, INDEX]).lazy()
+    today = found.filter(pl.col(STREAM_INDEX) >= STREAM_DAYS * SESSION_MINUTES)
     return engine.collect(today.select(group, INDEX, *names))
 
 

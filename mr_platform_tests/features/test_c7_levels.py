@@ -317,6 +317,8 @@ def test_every_frame_runs_on_the_gpu_engine_too() -> None:
     refused: list[str] = []
 
     class Reader(CpuEngine):
+        prepares = False
+
         def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
             refused.extend(refusals_of_frame(frame))
             return super().collect(frame)

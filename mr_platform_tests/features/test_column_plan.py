@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from mr_platform.features.column_plan import MAX_REMEMBERED, ColumnPlan
 from mr_platform.features.kernels.windows import lag, rolling_mean, session_sum, window_sum
 from mr_platform.features.operation_trees import frame_nodes
+from mr_platform.gateways.frame_engine import CpuEngine
 
 X, Y = pl.col("x"), pl.col("y")
 
@@ -248,3 +249,82 @@ def test_a_window_divides_a_group_further_by_columns() -> None:
     total = p.over(X.cum_sum(), by=[phase.meta.output_name()])
     found = p.run(frame(1), {"z": total}).collect()["z"].to_list()
     assert found == [1.0, 2.0, 4.0, 6.0, 9.0]
+
+
+# -- worked out -----------------------------------------------------------------------------------
+
+
+def two_families(p: ColumnPlan, length: int) -> dict[str, pl.Expr]:
+    """Outputs of two chains that share nothing but the frame's columns."""
+    outputs = {}
+    for name, start in (("x", X), ("y", Y)):
+        step = start
+        for number in range(length):
+            step = p.let(step * 0.5 + number)
+        outputs[f"{name}_end"] = step
+    return outputs
+
+
+@pytest.mark.parametrize("rows", [1, 3_000])
+def test_a_plan_worked_out_gives_what_its_lazy_form_gives(rows: int) -> None:
+    """Short frames are worked out in two parts, long ones whole; every time anew."""
+    p = plan()
+    outputs = two_families(p, 40)
+    for groups in (rows, 2 * rows):
+        data = frame(groups).collect()
+        expected = p.run(data.lazy(), outputs, keep=["j", "g"]).collect()
+        for _ in range(2):
+            found = p.compute(data, outputs, CpuEngine(), keep=["j", "g"])
+            assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_a_plan_is_divided_between_families() -> None:
+    p = plan()
+    outputs = two_families(p, 40)
+    parts = p._parts(p._asked(outputs, ()), rows=10)
+    assert [list(part) for part in parts] == [["x_end"], ["y_end"]]
+    assert p._parts(p._asked(outputs, ()), rows=1_000_000) == [outputs]
+
+
+def test_a_plan_that_is_small_or_of_one_piece_stays_whole() -> None:
+    small = plan()
+    outputs = two_families(small, 5)
+    assert small._parts(small._asked(outputs, ()), rows=10) == [outputs]
+    tangled = plan()
+    shared = two_families(tangled, 40)
+    both = {"sum": shared["x_end"] + shared["y_end"], "apart": shared["x_end"] - shared["y_end"]}
+    assert tangled._parts(tangled._asked(both, ()), rows=10) == [both]
+    single = {"sum": both["sum"]}
+    assert tangled._parts(tangled._asked(single, ()), rows=10) == [single]
+
+
+def test_an_engine_that_prepares_nothing_is_given_the_frame_with_its_data() -> None:
+    given = []
+
+    class Plain(CpuEngine):
+        prepares = False
+
+        def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+            given.append(frame.explain(optimizations=pl.QueryOptFlags.none()))
+            return super().collect(frame)
+
+    p = plan()
+    outputs = two_families(p, 40)
+    data = frame(2).collect()
+    found = p.compute(data, outputs, Plain())
+    assert found.equals(p.compute(data, outputs, CpuEngine()))
+    assert len(given) == 1
+    assert "DF [" in given[0]
+    assert "PYTHON SCAN" not in given[0]
+
+
+def test_frames_of_other_columns_may_follow() -> None:
+    p = plan()
+    outputs = two_families(p, 40)
+    narrow = frame(1).collect()
+    wide = narrow.with_columns(other=pl.lit("a"))
+    first = p.compute(narrow, outputs, CpuEngine())
+    assert p.compute(wide, outputs, CpuEngine()).equals(first)
+    assert p.compute(narrow.cast({"x": pl.Float32}), outputs, CpuEngine())["y_end"].equals(
+        first["y_end"]
+    )

@@ -24,6 +24,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 class CheckedEngine(CpuEngine):
     """The CPU, which writes down what a GPU would have refused."""
 
+    prepares = False  # as on a GPU: a frame is given with its data
+
     def __init__(self) -> None:
         self.frames = 0
         self.refused: list[str] = []

@@ -35,6 +35,35 @@ def test_rows_come_in_the_frame_s_order() -> None:
     assert found["y"].to_list() == [5.0, 4.0, 3.0, 2.0]
 
 
+@pytest.mark.parametrize("engine", [CpuEngine(), AutoEngine(None)])
+def test_several_frames_come_in_the_order_in_which_they_were_given(engine: FrameEngine) -> None:
+    frames = [FRAME.lazy().select(y=pl.col("x") + number) for number in range(5)]
+    found = engine.collect_all(frames)
+    assert [one["y"][0] for one in found] == [4.0, 5.0, 6.0, 7.0, 8.0]
+
+
+def test_a_fault_of_any_of_several_frames_is_raised() -> None:
+    good, bad = FRAME.lazy().select("x"), FRAME.lazy().select("absent")
+    for frames in ([good, bad], [bad, good]):
+        with pytest.raises(pl.exceptions.ColumnNotFoundError):
+            CpuEngine().collect_all(frames)
+
+
+def test_a_device_is_given_one_frame_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work: list[int] = []
+
+    def on_device(frame: pl.LazyFrame) -> pl.DataFrame:
+        at_work.append(len(at_work))
+        found = frame.collect()
+        assert at_work.pop() == 0
+        return found
+
+    monkeypatch.setattr(module, "_on_device", on_device)
+    frames = [FRAME.lazy().select(y=pl.col("x") + number) for number in range(3)]
+    assert [one["y"][0] for one in GpuEngine().collect_all(frames)] == [4.0, 5.0, 6.0]
+    assert GpuEngine().prepares is False
+
+
 def test_what_a_frame_gives_is_what_polars_gives() -> None:
     plan = FRAME.lazy().sort("g", "x").group_by("g", maintain_order=True).agg(pl.col("x").sum())
     assert CpuEngine().collect(plan).equals(plan.collect())
