@@ -10,6 +10,7 @@ is no step in it.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import polars as pl
 
@@ -28,9 +29,14 @@ from mr_platform.features.kernels.windows import (
     window_count_where,
     window_sum,
 )
+from mr_platform.features.stacks import run_stacked
+from mr_platform.gateways.frame_engine import FrameEngine
 
-PATHS = {"atm": ("strd", "r_strd"), "fut": ("fut", "r_fut")}
-"""Series whose path is measured: price and held return."""
+PATHS = {
+    "atm": {"price": "strd", "move": "r_strd"},
+    "fut": {"price": "fut", "move": "r_fut"},
+}
+"""Panel columns of the series whose path is measured: price and held return."""
 
 HURST_MINUTES = 120
 HURST_NEEDED = 80
@@ -45,21 +51,28 @@ _DIGIT = 1 << 8
 """Six counts of at most 60 share one integer, eight bits each."""
 
 
-def path_features(p: ColumnPlan) -> dict[str, pl.Expr]:
-    """Path structure: 6 columns.
+def path_features(frame: pl.DataFrame, engine: FrameEngine) -> list[pl.Series]:
+    """Hurst exponent and permutation entropy, 4 columns.
 
     Args:
-        p: Plan over panel rows.
+        frame: Panel rows with the columns that ``PATHS`` names.
+        engine: Where to work it out.
 
     Returns:
-        Outputs by name.
+        Columns by name, rows as in ``frame``.
     """
-    columns = {}
-    for series, (price, returns) in PATHS.items():
-        path = p.let(pl.when(pl.col(price).is_not_null()).then(session_sum(p, returns)))
-        columns[f"c1_hurst_{series}_120m"] = hurst(p, path)
-        columns[f"c1_entropy_{series}_60m"] = permutation_entropy(p, path)
-    return columns | _strike_changes(p)
+    return run_stacked(frame, PATHS, *_path_plan(), engine)
+
+
+@cache
+def _path_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """Both of one series."""
+    p = ColumnPlan()
+    path = p.let(pl.when(pl.col("price").is_not_null()).then(session_sum(p, "move")))
+    return p, {
+        "c1_hurst_{}_120m": hurst(p, path),
+        "c1_entropy_{}_60m": permutation_entropy(p, path),
+    }
 
 
 def hurst(p: ColumnPlan, path: pl.Expr) -> pl.Expr:
@@ -132,8 +145,15 @@ def _triple_mark(p: ColumnPlan, path: pl.Expr) -> pl.Expr:
     return pl.when(complete).then(order).otherwise(pl.lit(0, dtype=pl.Int64))
 
 
-def _strike_changes(p: ColumnPlan) -> dict[str, pl.Expr]:
-    """Bars whose money strike differs from that of the bar present before."""
+def strike_changes(p: ColumnPlan) -> dict[str, pl.Expr]:
+    """Bars whose money strike differs from that of the bar present before.
+
+    Args:
+        p: Plan over panel rows.
+
+    Returns:
+        Outputs by name.
+    """
     strike = p.let(pl.when(pl.col("present")).then(pl.col("atm_strike")))
     moved = p.let(strike != p.let(lag(p, forward_filled(p, strike), 1)))
     recent = window_count_where(p, moved, 30)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import polars as pl
 
 from mr_platform.features.c1_momentum import momentum_features
-from mr_platform.features.c1_path import path_features
+from mr_platform.features.c1_path import path_features, strike_changes
 from mr_platform.features.column_plan import GROUP, INDEX, ColumnPlan
 from mr_platform.features.history import wide
 from mr_platform.features.inputs import FeatureInputs, groups, written_out
@@ -48,6 +48,7 @@ from mr_platform.features.kernels.windows import (
     window_sum,
 )
 from mr_platform.features.price_series import COMBINED_WEIGHTS
+from mr_platform.features.stacks import run_stacked
 
 PRICES = {
     "atm": "strd", "itm1": "itm1", "otm1": "otm1", "comb": "comb", "ce": "ce", "pe": "pe",
@@ -138,9 +139,16 @@ def c1_features(inputs: FeatureInputs) -> pl.DataFrame:
     Returns:
         One row a panel row, in its order.
     """
+    frame = _frame(inputs)
     plan, outputs = _plan()
-    session = plan.compute(_frame(inputs), outputs, inputs.engine)
-    return session.hstack(momentum_features(inputs).get_columns())
+    session = plan.compute(frame, outputs, inputs.engine)
+    # what several series have alike is worked out over all of them at once
+    alike = [
+        *run_stacked(frame, _PAIR_BLOCKS, *_pair_plan(), inputs.engine),
+        *run_stacked(frame, _PLACE_BLOCKS, *_place_plan(), inputs.engine),
+        *path_features(frame, inputs.engine),
+    ]
+    return session.hstack([*alike, *momentum_features(inputs).get_columns()])
 
 
 def _frame(inputs: FeatureInputs) -> pl.DataFrame:
@@ -163,8 +171,8 @@ def _plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
     p = ColumnPlan()
     outputs: dict[str, pl.Expr] = {}
     for block in (
-        _levels, _returns, _moving_averages, _volume_prices, _yesterday, _dependence, _position,
-        _volatility, _breakout, _decay, _volumes, _open_interest, path_features,
+        _levels, _returns, _moving_averages, _volume_prices, _yesterday, _volatility, _breakout,
+        _decay, _volumes, _open_interest, strike_changes,
     ):  # fmt: skip
         outputs.update(block(p))
     outputs |= _volatility_ratios(p, outputs)
@@ -286,26 +294,37 @@ def _zone(price: pl.Expr, lines: Pivots) -> pl.Expr:
     return pl.when(known & ((lines.high - lines.low).abs() >= TINY)).then(zone).cast(pl.Int64)
 
 
-def _dependence(p: ColumnPlan) -> dict[str, pl.Expr]:
-    columns = {}
-    for pair, (one, other) in PAIRS.items():
-        both = moments(p, RETURNS[one], RETURNS[other], tuple(CORRELATION_WINDOWS))
-        for window, needed in CORRELATION_WINDOWS.items():
-            columns[f"c1_corr_{pair}_{window}m"] = both[window].correlation(needed)
-    return columns
+_PAIR_BLOCKS = {
+    pair: {"one": RETURNS[one], "other": RETURNS[other]} for pair, (one, other) in PAIRS.items()
+}
 
 
-def _position(p: ColumnPlan) -> dict[str, pl.Expr]:
+@cache
+def _pair_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """Correlation of the returns ``one`` and ``other``."""
+    p = ColumnPlan()
+    both = moments(p, "one", "other", tuple(CORRELATION_WINDOWS))
+    return p, {
+        f"c1_corr_{{}}_{window}m": both[window].correlation(needed)
+        for window, needed in CORRELATION_WINDOWS.items()
+    }
+
+
+_PLACE_BLOCKS = {series: {"price": PRICES[series]} for series in ("atm", "comb")}
+
+
+@cache
+def _place_plan() -> tuple[ColumnPlan, dict[str, pl.Expr]]:
+    """Where a price stands among those of the last minutes."""
+    p = ColumnPlan()
     columns = {}
-    for series in ("atm", "comb"):
-        price = PRICES[series]
-        for window, needed in {15: 10, 60: 40}.items():
-            columns[f"c1_z_{series}_{window}m"] = _zscore(p, price, window, needed)
-        # the window is t-w+1 .. t-1: the minutes before t are one fewer than w
-        before = {window - 1: needed for window, needed in PCTRANK_WINDOWS.items()}
-        for minutes, share in trailing_percentiles(p, price, before).items():
-            columns[f"c1_pctrank_{series}_{minutes + 1}m"] = share
-    return columns
+    for window, needed in {15: 10, 60: 40}.items():
+        columns[f"c1_z_{{}}_{window}m"] = _zscore(p, "price", window, needed)
+    # the window is t-w+1 .. t-1: the minutes before t are one fewer than w
+    before = {window - 1: needed for window, needed in PCTRANK_WINDOWS.items()}
+    for minutes, share in trailing_percentiles(p, "price", before).items():
+        columns[f"c1_pctrank_{{}}_{minutes + 1}m"] = share
+    return p, columns
 
 
 def _zscore(p: ColumnPlan, price: str, window: int, needed: int) -> pl.Expr:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from mr_platform.features.column_plan import ColumnPlan
-from mr_platform.gateways.frame_engine import CpuEngine
+from mr_platform.gateways.frame_engine import CpuEngine, FrameEngine
 from mr_platform.registry.loader import load_registry
 
 COPIES = 6
@@ -112,11 +112,23 @@ def _recorded() -> Iterator[list[PlanRun]]:
         runs.append(_timed(plan, rows, outputs))
         return run(plan, rows.lazy(), outputs, keep)
 
+    def whole(
+        plan: ColumnPlan,
+        frame: pl.DataFrame,
+        outputs: Mapping[str, pl.Expr],
+        engine: FrameEngine,
+        keep: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        return engine.collect(plan.run(frame.lazy(), outputs, keep))
+
+    compute = ColumnPlan.compute
     ColumnPlan.run = timed  # type: ignore[method-assign]
+    ColumnPlan.compute = whole  # type: ignore[method-assign]
     try:
         yield runs
     finally:
         ColumnPlan.run = run  # type: ignore[method-assign]
+        ColumnPlan.compute = compute  # type: ignore[method-assign]
 
 
 def _timed(plan: ColumnPlan, rows: pl.DataFrame, outputs: Mapping[str, pl.Expr]) -> PlanRun:

@@ -8,8 +8,9 @@ import math
 import polars as pl
 import pytest
 
-from mr_platform.features.c1_path import path_features
+from mr_platform.features.c1_path import path_features, strike_changes
 from mr_platform.features.column_plan import ColumnPlan
+from mr_platform.gateways.frame_engine import CpuEngine
 from mr_platform_tests.features.c1_panels import (
     MINUTES,
     Group,
@@ -24,7 +25,8 @@ GAPPY = Group(missing=(0, 3, 40, 41, 60, *range(100, 112), 150, 152, 154, *range
 
 def features(frame: pl.DataFrame) -> pl.DataFrame:
     p = ColumnPlan()
-    return p.run(frame.lazy(), path_features(p)).collect()
+    changes = p.run(frame.lazy(), strike_changes(p)).collect()
+    return changes.hstack(path_features(frame, CpuEngine()))
 
 
 def path_of(frame: pl.DataFrame, price: str) -> Values:
