@@ -65,7 +65,7 @@ def day(
     from mr_platform.pictures.source_gaps import source_gaps
 
     key = _key(symbol, date)
-    settings = terminal.settings
+    settings = terminal.existing_home
     read = read_day(Lakehouse(settings.lakehouse_root, settings.parquet), key, expiry)
     page, picture = write_day(read, out or settings.pictures_dir)
     for missing in read.missing:

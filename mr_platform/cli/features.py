@@ -31,6 +31,7 @@ def list_features(terminal: Terminal, component: str | None, online: bool) -> No
     """Columns by component; every name with --component, --online or --json."""
     from mr_platform.registry.loader import load_registry
 
+    terminal.require_named_home()
     registry = load_registry()
     columns = [
         column
@@ -59,6 +60,7 @@ def describe(terminal: Terminal, name: str) -> None:
     from mr_platform.errors import PlatformError
     from mr_platform.registry.loader import load_registry
 
+    terminal.require_named_home()
     registry = load_registry()
     for column in _feature_columns(registry):
         if column.name == name:
@@ -88,6 +90,7 @@ def search(terminal: Terminal, words: tuple[str, ...]) -> None:
     """Columns whose name, definition, block or unit holds every WORD."""
     from mr_platform.registry.loader import load_registry
 
+    terminal.require_named_home()
     registry = load_registry()
     wanted = [word.lower() for word in words]
     found = [

@@ -67,6 +67,8 @@ def materialize(
     """
     if stale and force:
         raise click.UsageError("--stale and --force exclude each other.")
+    if dry_run:
+        terminal.require_home()
     from mr_platform.orchestration.asset_selection import require_assets, stages
     from mr_platform.orchestration.materialization import assume_made, input_versions
 

@@ -47,7 +47,8 @@ def show(
 
     from mr_platform.gateways.lakehouse import Lakehouse
 
-    lakehouse = Lakehouse(terminal.settings.lakehouse_root, terminal.settings.parquet)
+    settings = terminal.existing_home
+    lakehouse = Lakehouse(settings.lakehouse_root, settings.parquet)
     if not lakehouse.exists(TABLE):
         terminal.result(
             {"total": 0, "by_reason": [], "rows": []},

@@ -1,4 +1,4 @@
-"""``mr status``: partitions by asset, checks, staleness, faulty files.
+"""``mr status``: partitions by asset, checks, staleness, faulty files, damaged tables.
 
 Here: what is shown of it.
 Not here: reading the event log (``orchestration/partition_status.py``).
@@ -7,7 +7,7 @@ Not here: reading the event log (``orchestration/partition_status.py``).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from mr_platform.cli.graph import INGESTED_ASSETS, open_graph
 from mr_platform.cli.terminal import Terminal, cell, example, table, with_terminal
 
 if TYPE_CHECKING:
+    from mr_platform.gateways.lakehouse import Lakehouse
     from mr_platform.gateways.landing import FaultyFile
     from mr_platform.orchestration.partition_status import AssetStatus
 
@@ -27,13 +28,15 @@ _SHOWN = 10
 @click.option("--asset", "assets", type=NAMES, help="Only these assets.")
 @with_terminal
 def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
-    """Partitions by asset: made, stale, failed, waiting; checks; faulty files in landing.
+    """Partitions by asset: made, stale, failed, waiting; checks; faulty files, damaged tables.
 
     A partition is stale when its definition changed since it was made, or when other files feed
     it now. `mr materialize ASSET --stale` makes exactly the stale ones again.
     """
+    home = str(terminal.existing_home.home)
     from mr_platform.orchestration.asset_selection import named_assets
     from mr_platform.orchestration.input_versions import InputVersions
+    from mr_platform.orchestration.interrupted_runs import interrupted_partitions
     from mr_platform.orchestration.partition_status import (
         materializable_assets,
         read_asset_status,
@@ -54,22 +57,60 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
             read_asset_status(graph.definitions, graph.instance, name, versions.of(name))
             for name in chosen
         ]
+        stopped = {
+            asset.asset: interrupted_partitions(graph.instance, asset.asset, asset.failed)
+            for asset in found
+        }
         faulty = graph.faulty_files()
+        damaged = _damaged_tables(graph.lakehouse, chosen)
+    # what was interrupted has not failed: it is made when it is asked for again
+    found = [
+        dataclasses.replace(
+            asset, failed=tuple(key for key in asset.failed if key not in stopped[asset.asset])
+        )
+        for asset in found
+    ]
     document = {
-        "home": str(terminal.settings.home),
+        "home": home,
         "partitions_with_input": len(fingerprints),
-        "assets": [dataclasses.asdict(asset) for asset in found],
+        "assets": [
+            {**dataclasses.asdict(asset), "interrupted": stopped[asset.asset]} for asset in found
+        ],
         "faulty_files": [dataclasses.asdict(file) for file in faulty],
+        "damaged_tables": damaged,
     }
-    terminal.result(document, _text(str(terminal.settings.home), found, faulty))
+    terminal.result(document, _text(home, found, faulty, stopped, damaged))
 
 
-def _text(home: str, found: Sequence[AssetStatus], faulty: Sequence[FaultyFile]) -> str:
+def _damaged_tables(lakehouse: Lakehouse, names: Sequence[str]) -> dict[str, str]:
+    """Tables of these names that cannot be read, each with its fault."""
+    from mr_platform.errors import PlatformError
+
+    damaged = {}
+    for name in names:
+        try:
+            if lakehouse.exists(name):
+                lakehouse.version(name)
+        except PlatformError as fault:
+            damaged[name] = str(fault)
+    return damaged
+
+
+def _text(
+    home: str,
+    found: Sequence[AssetStatus],
+    faulty: Sequence[FaultyFile],
+    interrupted: Mapping[str, Mapping[str, str]],
+    damaged: Mapping[str, str],
+) -> str:
     parts = [f"home {home}", _assets(found)]
     checks = _checks(found)
     if checks:
         parts.append(checks)
-    parts += [*_stale(found), *_failed(found)]
+    parts += [*_stale(found), *_failed(found), *_interrupted(interrupted)]
+    if damaged:
+        lines = [f"  {fault}" for fault in damaged.values()]
+        parts.append("\n".join([f"damaged tables: {len(damaged):,}", *lines]))
     if faulty:
         lines = [f"  {file.fault}  (seen {cell(file.seen_at)})" for file in faulty[:_SHOWN]]
         parts.append(_cut([f"faulty files in landing: {len(faulty):,}", *lines], len(faulty)))
@@ -138,16 +179,26 @@ def _checks(found: Sequence[AssetStatus]) -> str:
 
 
 def _stale(found: Sequence[AssetStatus]) -> list[str]:
-    """Stale partitions; assets that one computation makes are stale together, and told once."""
+    """Stale partitions with the reason."""
+    return _by_reasons("stale", {asset.asset: asset.stale for asset in found})
+
+
+def _interrupted(reasons: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Partitions whose run was broken off."""
+    return _by_reasons("interrupted", reasons)
+
+
+def _by_reasons(state: str, reasons: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Partitions with reasons; assets of one computation share them, and are told once."""
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for asset in found:
-        if asset.stale:
-            groups.setdefault(tuple(asset.stale.items()), []).append(asset.asset)
+    for asset, told in reasons.items():
+        if told:
+            groups.setdefault(tuple(told.items()), []).append(asset)
     parts = []
-    for stale, names in groups.items():
-        lines = [f"stale partitions of {', '.join(names)}:"]
-        lines += [f"  {key}  {reason}" for key, reason in stale[:_SHOWN]]
-        parts.append(_cut(lines, len(stale)))
+    for pairs, names in groups.items():
+        lines = [f"{state} partitions of {', '.join(names)}:"]
+        lines += [f"  {key}  {reason}" for key, reason in pairs[:_SHOWN]]
+        parts.append(_cut(lines, len(pairs)))
     return parts
 
 

@@ -18,6 +18,8 @@ from mr_platform.cli.terminal import Terminal, example, facts, table, with_termi
 if TYPE_CHECKING:
     from mr_platform.gateways.lakehouse import Lakehouse
 
+_HEADERS = ("table", "version", "partitions", "rows", "first", "last", "where")
+
 
 @click.group("table", epilog=example("mr table list", "mr table history option_chain"))
 def table_group() -> None:
@@ -27,32 +29,47 @@ def table_group() -> None:
 def _lakehouse(terminal: Terminal) -> Lakehouse:
     from mr_platform.gateways.lakehouse import Lakehouse
 
-    return Lakehouse(terminal.settings.lakehouse_root, terminal.settings.parquet)
+    settings = terminal.existing_home
+    return Lakehouse(settings.lakehouse_root, settings.parquet)
 
 
 @table_group.command("list", epilog=example("mr table list", "mr table list --json"))
 @with_terminal
 def list_tables(terminal: Terminal) -> None:
-    """Tables with their version, partitions and rows."""
+    """Tables with their version, partitions and rows.
+
+    A table that cannot be read is told with its fault, and the others are listed all the same.
+    """
     lakehouse = _lakehouse(terminal)
-    document: list[dict[str, Any]] = []
-    for name in lakehouse.tables():
-        counts = lakehouse.read_partition_counts(name)
-        document.append(
-            {
-                "table": name,
-                "version": lakehouse.version(name),
-                "partitions": counts.height,
-                "rows": int(counts["rows"].sum()),
-                "first": counts["date"].min(),
-                "last": counts["date"].max(),
-                "where": lakehouse.uri(name),
-            }
-        )
-    rows = [tuple(entry.values()) for entry in document]
-    headers = ["table", "version", "partitions", "rows", "first", "last", "where"]
+    document = [_entry(lakehouse, name) for name in lakehouse.tables()]
+    rows = [[entry[header] for header in _HEADERS] for entry in document]
     empty = f"no tables yet in {terminal.settings.lakehouse_root}; land files with `mr ingest PATH`"
-    terminal.result(document, table(headers, rows, right=(1, 2, 3)) if rows else empty)
+    parts = [table(_HEADERS, rows, right=(1, 2, 3)) if rows else empty]
+    faults = [entry["fault"] for entry in document if entry["fault"]]
+    parts += ["\n".join(f"error: {fault}" for fault in faults)] if faults else []
+    terminal.result(document, "\n\n".join(parts))
+    if faults:
+        terminal.fail()
+
+
+def _entry(lakehouse: Lakehouse, name: str) -> dict[str, Any]:
+    """What is listed of one table; ``fault`` is None where it can be read."""
+    from mr_platform.errors import PlatformError
+
+    entry: dict[str, Any] = {"table": name, **dict.fromkeys(_HEADERS[1:]), "fault": None}
+    entry["where"] = lakehouse.uri(name)
+    try:
+        counts = lakehouse.read_partition_counts(name)
+        entry["version"] = lakehouse.version(name)
+    except PlatformError as fault:
+        entry["fault"] = str(fault)
+        return entry
+    return entry | {
+        "partitions": counts.height,
+        "rows": int(counts["rows"].sum()),
+        "first": counts["date"].min(),
+        "last": counts["date"].max(),
+    }
 
 
 @table_group.command(epilog=example("mr table history option_chain --limit 5"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import click
 
 if TYPE_CHECKING:
     from mr_platform.config.settings import Settings
+    from mr_platform.errors import SettingsError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -52,6 +54,40 @@ class Terminal:
         from mr_platform.config.settings import load_settings
 
         return load_settings(self._home)
+
+    @functools.cached_property
+    def existing_home(self) -> Settings:
+        """Settings of a home that is there: for commands that read it and make none.
+
+        Raises:
+            SettingsError: There is no such folder; names the near ones beside it.
+        """
+        settings = self.settings
+        if not settings.home.is_dir():
+            raise _no_home(settings.home, named_by=self._named_by())
+        return settings
+
+    def require_home(self) -> None:
+        """Refuse a home that is not there.
+
+        Raises:
+            SettingsError: There is no such folder; names the near ones beside it.
+        """
+        _ = self.existing_home
+
+    def require_named_home(self) -> None:
+        """Refuse ``--home`` with a folder that is not there, where a command needs no home.
+
+        Raises:
+            SettingsError: There is no such folder; names the near ones beside it.
+        """
+        if self._home is not None:
+            self.require_home()
+
+    def _named_by(self) -> str:
+        if self._home is not None:
+            return "--home"
+        return "MR_HOME" if os.environ.get("MR_HOME") else "default home"
 
     def result(self, document: Mapping[str, Any] | Sequence[Any], text: str) -> None:
         """Print the command's result: ``document`` under ``--json``, else ``text``."""
@@ -102,6 +138,29 @@ class Terminal:
             self.note(f"{title}: {finished}/{total} {note}".rstrip())
 
         return advance
+
+
+def _no_home(home: Path, named_by: str) -> SettingsError:
+    from difflib import get_close_matches
+
+    from mr_platform.errors import SettingsError
+
+    folders = [path.name for path in _inside(home.parent) if (path / "dagster").is_dir()]
+    near = get_close_matches(home.name, folders, n=2)
+    told = f"Near: {', '.join(str(home.parent / name) for name in near)}. " if near else ""
+    return SettingsError(
+        f"there is no home at {home}",
+        place=named_by,
+        next_step=f"{told}Name another with --home or MR_HOME; `mr demo` or `mr ingest PATH` "
+        "makes one",
+    )
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def with_terminal(function: _Function) -> _Function:

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mr_platform.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+VARIABLES = ("MR_HOME", "MR_PROFILE", "MR_WEBHOOK_URL")
+"""Variables of the environment that override settings."""
+
+# MR_PROFIL and MR_WEBHOOK are misspelt, MR_HOME_OFFICE is another program's
+_MISSPELT = 0.8
 
 
 class _Strict(BaseModel):
@@ -195,34 +206,117 @@ def load_settings(
         SettingsError: Unknown profile, or a value the schema refuses.
     """
     variables = os.environ if environment is None else environment
+    _refuse_misspelt(variables)
     document = _document()
     name = profile or variables.get("MR_PROFILE") or "local"
     profiles: dict[str, Any] = document["profiles"]
     if name not in profiles:
         raise SettingsError(
             f"profile {name} is not declared",
-            place="settings.yaml",
+            place=str(_file()),
             next_step=f"Declared profiles: {', '.join(sorted(profiles))}",
         )
-    values = _merged(document["default"], profiles[name] or {})
-    chosen = Path(home or variables.get("MR_HOME") or values["home"]).expanduser()
-    values["home"] = chosen.absolute()
+    chosen = profiles[name] or {}
+    if not isinstance(chosen, dict):
+        raise SettingsError(
+            f"profiles.{name} holds no names with values",
+            place=str(_file()),
+            next_step="Write `section: {setting: value}` under it, or {} for no difference",
+        )
+    values = _merged(document["default"], chosen)
+    folder = Path(home or variables.get("MR_HOME") or values["home"]).expanduser()
+    values["home"] = folder.absolute()
     if webhook := variables.get("MR_WEBHOOK_URL"):
         values["notifications"] = {**values["notifications"], "webhook_url": webhook}
     try:
         return Settings(profile=name, **values)
     except ValidationError as refused:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in refused.errors()
-        )
-        raise SettingsError(faults, place=f"settings.yaml, profile {name}") from refused
+        told = [_told(fault, f"profiles.{name}", chosen) for fault in refused.errors()]
+        raise SettingsError(
+            "; ".join(told),
+            place=str(_file()),
+            next_step="Correct what is named here; `default` in that file holds every setting",
+        ) from refused
+
+
+def _file() -> Traversable:
+    return resources.files("mr_platform.config").joinpath("settings.yaml")
 
 
 def _document() -> dict[str, Any]:
-    text = resources.files("mr_platform.config").joinpath("settings.yaml").read_text("utf-8")
-    document: dict[str, Any] = yaml.safe_load(text)
-    return document
+    try:
+        document = yaml.safe_load(_file().read_text("utf-8"))
+    except yaml.MarkedYAMLError as unread:
+        mark = unread.problem_mark
+        raise SettingsError(
+            f"is no YAML{f' from line {mark.line + 1} on' if mark else ''}: {unread.problem}",
+            place=str(_file()),
+            next_step="Correct that line or the one above it",
+        ) from unread
+    parts = document if isinstance(document, dict) else {}
+    absent = [part for part in ("default", "profiles") if not isinstance(parts.get(part), dict)]
+    if absent:
+        raise SettingsError(
+            f"holds no part {' and no part '.join(absent)}{_near_ones(absent, parts)}",
+            place=str(_file()),
+            next_step="`default` holds every setting, `profiles` what differs from it",
+        )
+    return parts
+
+
+def _near_ones(absent: Sequence[str], given: Mapping[str, Any]) -> str:
+    near = [key for part in absent for key in get_close_matches(part, map(str, given), n=1)]
+    return f", but {', '.join(near)}" if near else ""
+
+
+def _refuse_misspelt(variables: Mapping[str, str]) -> None:
+    """Refuse a variable that is nearly one of ours: it would be passed over without a word."""
+    for name in sorted(variables):
+        if name.startswith("MR_") and name not in VARIABLES:
+            near = get_close_matches(name, VARIABLES, n=1, cutoff=_MISSPELT)
+            if near:
+                raise SettingsError(
+                    f"{name} is no variable of this project",
+                    place="environment",
+                    next_step=f"Near: {near[0]}. Name it so, or unset {name}",
+                )
+
+
+def _told(fault: ErrorDetails, profile: str, values: object) -> str:
+    """A refused value: its path in the file, what is wrong, and for a name the nearest one.
+
+    Args:
+        fault: What the schema says.
+        profile: Path of the profile's part.
+        values: What the profile names; the rest stands in ``default``.
+    """
+    path = fault["loc"]
+    for part in path:
+        # a list of the profile takes the place of the whole list
+        if not isinstance(values, Mapping):
+            break
+        if part not in values:
+            profile = "default"
+            break
+        values = values[part]
+    dotted = ".".join(map(str, (profile, *path)))
+    if fault["type"] != "extra_forbidden":
+        return f"{dotted}: {fault['msg']}"
+    known = [name for name in _names_at(path[:-1]) if name != "profile"]  # chosen, not set
+    near = get_close_matches(str(path[-1]), known, n=1)
+    hint = f"near: {near[0]}" if near else f"known: {', '.join(known)}"
+    return f"{dotted}: there is no such setting ({hint})"
+
+
+def _names_at(path: Sequence[int | str]) -> list[str]:
+    """Names that the schema knows at a place of the settings."""
+    kind: Any = Settings
+    for part in path:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[str(part)].annotation
+        else:  # dict[str, inner] or tuple[inner, ...]
+            kind = next(inner for inner in get_args(kind) if inner not in (str, ...))
+    return [field.alias or name for name, field in kind.model_fields.items()]
 
 
 def _merged(base: dict[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Delta tables under one root, opened once and read on from there.
 
-Here: addresses, existence, creation, the newest version of a table.
+Here: addresses, existence, creation, the newest version of a table, a log that cannot be read.
 Not here: what a version holds (``table_state.py``), commits of rows (``lakehouse.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -29,6 +32,9 @@ _TABLE_OPTIONS = {
     "delta.logRetentionDuration": "interval 365 days",
     "delta.deletedFileRetentionDuration": "interval 168 hours",
 }
+
+# letters of what the library says of a log; some of it prints whole structures
+_MOST_TOLD = 160
 
 
 class OpenTables:
@@ -80,15 +86,16 @@ class OpenTables:
         """A table at its newest version; the log is read on from where it was last read.
 
         Raises:
-            TableError: There is no such table; names those there are.
+            TableError: There is no such table, and those there are; or its log is damaged.
         """
         held = self._opened.get(table)
-        with told_as_storage_error(self.uri(table), *delta_faults()):
+        with self._told_as_damaged(table), told_as_storage_error(self.uri(table), *delta_faults()):
             if held is not None and held[1] == self._trace(table, int(held[0].version())):
                 opened = held[0]
                 opened.update_incremental()
             else:
                 opened = self._open(table)
+        self._require_written(table, int(opened.version()))
         self._opened[table] = (opened, self._trace(table, int(opened.version())))
         return opened
 
@@ -130,6 +137,43 @@ class OpenTables:
                 next_step=f"Tables in {self.root}: {here or 'none yet'}",
             ) from absent
 
+    @contextmanager
+    def _told_as_damaged(self, table: str) -> Iterator[None]:
+        """Tell what the library says of a log it cannot read, with the table's name."""
+        from deltalake.exceptions import DeltaError
+
+        try:
+            yield
+        except DeltaError as unread:
+            self._opened.pop(table, None)
+            raise self._damaged(table, _first_sentence(unread)) from unread
+
+    def _require_written(self, table: str, version: int) -> None:
+        """Refuse a newest log entry without content.
+
+        The library takes it for a commit that changed nothing, and what it had added is lost
+        without a word: a machine that lost power leaves such a file.
+        """
+        entry = self._log(table) / _entry_name(version)
+        if self.local and entry.is_file() and not entry.stat().st_size:
+            self._opened.pop(table, None)
+            raise self._damaged(table, "the entry is empty")
+
+    def _damaged(self, table: str, reason: str) -> TableError:
+        """The fault of a log that cannot be read; names the entry where that can be told."""
+        entry = _unreadable_entry(self._log(table)) if self.local else None
+        return TableError(
+            f"its log cannot be read{f', entry {entry}' if entry else ''}: {reason}",
+            place=table,
+            next_step=f"Put {self.uri(table)}/_delta_log back from a copy, or remove "
+            f"{self.uri(table)} and make its partitions again: mr materialize {table} --force",
+            # an object store may only have been out of reach
+            permanent=self.local,
+        )
+
+    def _log(self, table: str) -> Path:
+        return Path(self.uri(table), "_delta_log")
+
     def _trace(self, table: str, version: int) -> object:
         """What tells a log entry from one of the same number in a table made anew.
 
@@ -139,7 +183,7 @@ class OpenTables:
         if not self.local:
             return version
         try:
-            found = Path(self.uri(table), "_delta_log", f"{version:020}.json").stat()
+            found = (self._log(table) / _entry_name(version)).stat()
         except OSError:
             return object()  # equal to nothing: the table is opened afresh
         return (version, found.st_ino, found.st_mtime_ns, found.st_size)
@@ -150,3 +194,27 @@ def delta_faults() -> tuple[type[Exception], ...]:
     from deltalake.exceptions import DeltaError
 
     return (DeltaError, pl.exceptions.PolarsError)
+
+
+def _entry_name(version: int) -> str:
+    return f"{version:020}.json"
+
+
+def _unreadable_entry(log: Path) -> str | None:
+    """Name of the newest entry of a local log that is no JSON, a document a line."""
+    for entry in sorted(log.glob("*.json"), reverse=True):
+        try:
+            lines = [line for line in entry.read_text("utf-8").split("\n") if line.strip()]
+            for line in lines:
+                json.loads(line)
+        except (OSError, ValueError):
+            return entry.name
+        if not lines:
+            return entry.name
+    return None
+
+
+def _first_sentence(error: Exception) -> str:
+    """What the library says, without the frames of its own stack that it appends."""
+    told = (str(error).splitlines() or [""])[0].removeprefix("Kernel error: ").strip(" .")
+    return shorten(told, _MOST_TOLD, placeholder=" …") or "no reason told"

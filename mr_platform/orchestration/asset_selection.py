@@ -55,9 +55,7 @@ def named_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[str
             wanted |= _selected(definitions, name)
             continue
         if name not in known:
-            near = get_close_matches(name, known, n=2)
-            hint = f"Near: {', '.join(near)}" if near else f"Assets: {', '.join(known)}"
-            raise PlatformError("no such asset", place=name, next_step=hint)
+            raise _no_such_asset(name, known)
         wanted.add(name)
     return tuple(name for name in known if name in wanted)
 
@@ -68,6 +66,10 @@ _SELECTION_SIGNS = frozenset('+:*"()')
 def _selected(definitions: dg.Definitions, text: str) -> set[str]:
     """Assets of a selection in Dagster's syntax, e.g. ``group:features`` or ``+c8_features``."""
     graph = definitions.resolve_asset_graph()
+    known = materializable_assets(definitions)
+    named = text.strip("+*").removeprefix("key:").strip('"')
+    if named.isidentifier() and named not in known:
+        raise _no_such_asset(named, known, place=text)
     core = text.removeprefix("+").removesuffix("+")
     try:
         with warnings.catch_warnings():
@@ -81,17 +83,30 @@ def _selected(definitions: dg.Definitions, text: str) -> set[str]:
             keys = selection.resolve(graph)
     except (dg.DagsterError, ValueError) as error:
         raise PlatformError(
-            f"cannot be read as a selection of assets: {' '.join(str(error).split())}",
+            "cannot be read as a selection of assets",
             place=text,
-            next_step="Write group:features, +c8_features (with all it reads) or an asset's name",
+            next_step="Write group:features, +c8_features (with all it reads) or an asset's name; "
+            "several with commas between them",
         ) from error
     if not keys:
+        groups = sorted(graph.all_group_names)
+        near = get_close_matches(core.removeprefix("group:"), groups, n=1)
+        hint = f"Near: group:{near[0]}. " if near else ""
         raise PlatformError(
-            "selects no asset",
-            place=text,
-            next_step=f"Groups: {', '.join(sorted(graph.all_group_names))}",
+            "selects no asset", place=text, next_step=f"{hint}Groups: {', '.join(groups)}"
         )
     return {key.to_user_string() for key in keys & graph.materializable_asset_keys}
+
+
+def _no_such_asset(name: str, known: Sequence[str], place: str | None = None) -> PlatformError:
+    """The fault of an unknown name; ``place`` is the selection that holds it."""
+    near = get_close_matches(name, known, n=2)
+    hint = f"Assets: {', '.join(known)}"
+    if near:
+        hint = f"Near: {', '.join(near)}; `mr status` lists all"
+    if place is None:
+        return PlatformError("no such asset", place=name, next_step=hint)
+    return PlatformError(f"there is no asset {name}", place=place, next_step=hint)
 
 
 def stages(assets: Sequence[str]) -> list[tuple[str, ...]]:

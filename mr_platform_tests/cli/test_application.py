@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -164,3 +165,29 @@ def test_a_reader_that_leaves_early_sees_no_traceback() -> None:
     process = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert process.stdout == "{\n"
     assert process.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["day", "NIFTY", "2025-09-03"],
+        ["quarantine", "show"],
+        ["table", "list"],
+        ["table", "history", "option_chain"],
+        ["table", "restore", "option_chain", "1", "--yes"],
+        ["table", "optimize", "option_chain"],
+        ["table", "vacuum", "option_chain"],
+        ["features", "list"],
+        ["features", "describe", "ce_iv"],
+        ["features", "search", "skew"],
+        ["materialize", "option_chain", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_reads_a_home_makes_none(run: Run, tmp_path: Path, words: list[str]) -> None:
+    result = run(*words, "--home", tmp_path / "typo")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: --home: there is no home at {tmp_path / 'typo'}. ")
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []

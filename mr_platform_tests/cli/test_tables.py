@@ -119,6 +119,36 @@ def test_an_unknown_table_names_the_tables_there_are(run: Run, home: Path) -> No
     assert "numbers" in result.stderr
 
 
+@pytest.fixture
+def damaged(home: Path) -> Path:
+    """The home with a second table, the log of which is cut off."""
+    settings = load_settings(home)
+    Lakehouse(settings.lakehouse_root, settings.parquet).replace_partitions("bad", frame(1), KEYS)
+    entry = settings.lakehouse_root / "bad" / "_delta_log" / "00000000000000000001.json"
+    entry.write_bytes(entry.read_bytes()[:300])
+    return home
+
+
+def test_a_damaged_table_is_named_and_the_others_are_listed(run: Run, damaged: Path) -> None:
+    result = run("table", "list", "--home", damaged)
+    assert result.exit_code == 1
+    assert "numbers" in result.stdout
+    (told,) = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
+    assert told.startswith("error: bad: its log cannot be read, entry 00000000000000000001.json: ")
+    assert "mr materialize bad --force" in told
+    bad, numbers = document(run("table", "list", "--home", damaged, "--json"))
+    assert (bad["table"], bad["version"], bad["rows"]) == ("bad", None, None)
+    assert bad["fault"].startswith("bad: its log cannot be read")
+    assert (numbers["table"], numbers["rows"], numbers["fault"]) == ("numbers", 2, None)
+
+
+def test_a_damaged_table_read_alone_is_named(run: Run, damaged: Path) -> None:
+    result = run("table", "history", "bad", "--home", damaged)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: bad: its log cannot be read, entry ")
+    assert run("table", "history", "numbers", "--home", damaged).exit_code == 0
+
+
 def test_an_empty_quarantine_says_so(run: Run, tmp_path: Path) -> None:
     result = run("quarantine", "show", "--home", tmp_path)
     assert result.exit_code == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mr_platform.cli.terminal import Terminal, cell, duration, facts, listing, table
+from mr_platform.errors import SettingsError
 
 
 def test_a_table_is_aligned_and_groups_thousands() -> None:
@@ -71,3 +72,36 @@ def test_the_home_given_is_the_home_of_the_settings(tmp_path: Path) -> None:
     first = Terminal(str(tmp_path / "one"), as_json=False)
     assert first.settings.home == tmp_path / "one"
     assert first.at(tmp_path / "two").settings.home == tmp_path / "two"
+
+
+def test_a_home_that_is_there_may_be_read(tmp_path: Path) -> None:
+    terminal = Terminal(str(tmp_path), as_json=False)
+    assert terminal.existing_home is terminal.settings
+    terminal.require_home()
+    terminal.require_named_home()
+
+
+def test_a_home_that_is_not_there_is_told_with_the_near_one_and_not_made(tmp_path: Path) -> None:
+    (tmp_path / "regime" / "dagster").mkdir(parents=True)
+    (tmp_path / "regimes_of_old").mkdir()  # no home
+    typo = tmp_path / "regmie"
+    for ask in (Terminal.require_home, Terminal.require_named_home):
+        with pytest.raises(SettingsError) as told:
+            ask(Terminal(str(typo), as_json=False))
+        assert told.value.place == "--home"
+        assert told.value.fault == f"there is no home at {typo}"
+        assert str(told.value.next_step).startswith(f"Near: {tmp_path / 'regime'}. ")
+        assert "`mr demo` or `mr ingest PATH` makes one" in str(told.value.next_step)
+    assert not typo.exists()
+
+
+def test_who_named_the_home_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MR_HOME", raising=False)
+    terminal = Terminal(None, as_json=False)
+    terminal.require_named_home()
+    with pytest.raises(SettingsError, match=r"^default home: there is no home at .*data"):
+        terminal.require_home()
+    monkeypatch.setenv("MR_HOME", str(tmp_path / "no" / "such"))
+    with pytest.raises(SettingsError, match=r"^MR_HOME: there is no home at .*such"):
+        Terminal(None, as_json=False).require_home()

@@ -152,13 +152,73 @@ def test_all_faults_of_a_profile_are_told_at_once(declare: Any) -> None:
         declare(document)
     for setting in ("parquet.compression", "parquet.row_group_rows", "quality.max_bad_share"):
         assert setting in refused.value.fault
-    assert refused.value.place == "settings.yaml, profile local"
+    assert str(refused.value.place).endswith("settings.yaml")
 
 
-def test_a_misspelt_setting_is_refused_not_ignored(declare: Any) -> None:
-    document = {**DECLARED, "profiles": {"local": {"parquet": {"compresion": "zstd"}}}}
-    with pytest.raises(SettingsError, match=r"parquet\.compresion"):
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [
+        ({"parquet": {"compresion": "zstd"}}, "parquet.compresion: .*near: compression"),
+        ({"featurs": {"engine": "cpu"}}, "featurs: .*near: features"),
+        (
+            {"features": {"chunk_dates": {"panels": 2}}},
+            "features.chunk_dates.panels: .*near: panel",
+        ),
+        (
+            {"market": {"lot_sizes": {"NIFTY": [{"frm": "2018-01-01", "value": 75}]}}},
+            "market.lot_sizes.NIFTY.0.frm: .*near: from",
+        ),
+        ({"qwzx": 1}, "qwzx: .*known: home, parquet, quality, .*market"),
+    ],
+)
+def test_a_misspelt_setting_is_told_with_file_path_and_near_name(
+    declare: Any, tmp_path: Path, profile: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"profiles\.local\.{told}") as refused:
+        declare({**DECLARED, "profiles": {"local": profile}})
+    assert refused.value.place == str(tmp_path / "settings.yaml")
+    assert "`default`" in str(refused.value.next_step)
+
+
+def test_a_name_misspelt_in_the_default_is_told_there(declare: Any) -> None:
+    document = copy.deepcopy(DECLARED)
+    document["default"]["features"]["enginee"] = "cpu"
+    document["profiles"]["local"] = {"features": {"pictures": False}}
+    with pytest.raises(SettingsError, match=r"default\.features\.enginee: .*near: engine"):
         declare(document)
+
+
+def test_a_part_misspelt_is_told(declare: Any) -> None:
+    document = {"default": DECLARED["default"], "profile": DECLARED["profiles"]}
+    with pytest.raises(SettingsError, match="holds no part profiles, but profile"):
+        declare(document)
+
+
+def test_a_profile_that_is_no_mapping_is_told(declare: Any) -> None:
+    with pytest.raises(SettingsError, match=r"profiles\.local holds no names with values"):
+        declare({**DECLARED, "profiles": {"local": ["parquet"]}})
+
+
+def test_a_file_that_is_no_yaml_is_told_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.yaml").write_text("default:\n  home: x\n   engine: cpu\n")
+    monkeypatch.setattr(module.resources, "files", lambda package: tmp_path)
+    with pytest.raises(SettingsError, match=r"settings\.yaml: is no YAML from line 3 on"):
+        load_settings(environment={})
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("MR_PROFIL", "MR_PROFILE"), ("MR_WEBHOOK", "MR_WEBHOOK_URL")]
+)
+def test_a_misspelt_variable_is_refused_with_the_near_one(name: str, near: str) -> None:
+    with pytest.raises(SettingsError, match=rf"environment: {name} is no .*\. Near: {near}\. "):
+        load_settings(environment={name: "prod"})
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    others = ("MR_TEST_DATA", "MR_DEBUG", "MR_UPDATE_SNAPSHOT", "MR_HOME_OFFICE", "XMR_PROFILE")
+    assert load_settings(environment=dict.fromkeys(others, "1")).profile == "local"
 
 
 def test_a_profile_without_settings_is_the_default(declare: Any) -> None:

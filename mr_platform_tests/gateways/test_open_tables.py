@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,97 @@ def test_tables_of_a_bucket_are_not_listed() -> None:
     assert tables.uri("option_chain") == "gs://bucket/lakehouse/option_chain"
     with pytest.raises(TableError, match="on a local root only"):
         tables.names()
+
+
+NEWEST = "00000000000000000001.json"
+FIRST = "00000000000000000000.json"
+
+
+def cut_off(entry: Path) -> None:
+    entry.write_bytes(entry.read_bytes()[:300])
+
+
+def garbage(entry: Path) -> None:
+    entry.write_text("garbage\n")
+
+
+def binary(entry: Path) -> None:
+    entry.write_bytes(b"\xff\xfe\x00")
+
+
+def zeroes(entry: Path) -> None:
+    entry.write_bytes(b"\0" * entry.stat().st_size)
+
+
+def emptied(entry: Path) -> None:
+    entry.write_bytes(b"")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The log of a table t with one write; a table whole stands beside it."""
+    writer = open_lakehouse(tmp_path)
+    for name in ("t", "whole"):
+        writer.replace_partitions(name, rows_of([NIFTY]), [NIFTY])
+    return tmp_path / "t" / "_delta_log"
+
+
+@pytest.mark.parametrize("entry", [FIRST, NEWEST])
+@pytest.mark.parametrize("damage", [cut_off, garbage, binary, zeroes])
+def test_a_damaged_log_is_told_with_table_entry_and_next_step(
+    tmp_path: Path, log: Path, damage: Callable[[Path], None], entry: str
+) -> None:
+    damage(log / entry)
+    tables = OpenTables(tmp_path, None)
+
+    with pytest.raises(TableError) as told:
+        tables.newest("t")
+
+    assert told.value.place == "t"
+    assert told.value.fault.startswith(f"its log cannot be read, entry {entry}: Json error")
+    assert "\n" not in str(told.value)
+    assert "unknown>" not in str(told.value), "the library's own stack"
+    assert f"remove {tmp_path / 't'} " in str(told.value.next_step)
+    assert "mr materialize t --force" in str(told.value.next_step)
+    assert told.value.permanent
+    assert tables.names() == ["t", "whole"]
+    assert tables.newest("whole").version() == 1
+
+
+def test_an_entry_without_content_is_no_commit_that_changed_nothing(
+    tmp_path: Path, log: Path
+) -> None:
+    emptied(log / NEWEST)
+    with pytest.raises(TableError, match=rf"^t: its log cannot be read, entry {NEWEST}: .* empty"):
+        OpenTables(tmp_path, None).newest("t")
+
+
+@pytest.mark.parametrize("damage", [garbage, emptied])
+def test_a_log_damaged_after_it_was_opened_is_told_too_and_can_be_mended(
+    tmp_path: Path, log: Path, damage: Callable[[Path], None]
+) -> None:
+    tables = OpenTables(tmp_path, None)
+    tables.newest("t")
+    whole = (log / NEWEST).read_bytes()
+
+    damage(log / NEWEST)
+    with pytest.raises(TableError, match=r"^t: its log cannot be read"):
+        tables.newest("t")
+
+    (log / NEWEST).write_bytes(whole)
+    assert tables.newest("t").version() == 1
+
+
+def test_a_log_with_a_gap_is_told_in_one_short_line(tmp_path: Path, log: Path) -> None:
+    (log / NEWEST).rename(log / "00000000000000000005.json")
+    with pytest.raises(TableError, match=r"^t: its log cannot be read: .*gap") as told:
+        OpenTables(tmp_path, None).newest("t")
+    assert len(told.value.fault) < 250
+
+
+def test_an_entry_that_is_json_of_another_kind_is_told_without_naming_it(
+    tmp_path: Path, log: Path
+) -> None:
+    (log / NEWEST).write_text('{"add": 5}')
+    with pytest.raises(TableError, match=r"^t: its log cannot be read: Json error"):
+        OpenTables(tmp_path, None).newest("t")

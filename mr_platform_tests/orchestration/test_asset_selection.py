@@ -88,6 +88,31 @@ def test_a_name_near_to_nothing_lists_the_assets() -> None:
         require_assets(defs, ["zzz"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["+c8_featurs", "c8_featurs+", "+c8_featurs+", "*c8_featurs", "key:c8_featurs", '"c8_featurs"'],
+)
+def test_an_unknown_asset_in_a_selection_names_the_near_one(text: str) -> None:
+    with pytest.raises(PlatformError) as told:
+        require_assets(defs, [text])
+    assert told.value.place == text
+    assert told.value.fault == "there is no asset c8_featurs"
+    assert str(told.value.next_step).startswith("Near: c8_features, ")
+    assert "`mr status` lists all" in str(told.value.next_step)
+
+
+def test_an_unknown_asset_in_a_selection_near_to_nothing_lists_the_assets() -> None:
+    with pytest.raises(
+        PlatformError, match=r"\+zzz: there is no asset zzz\. Assets: .*c8_features"
+    ):
+        require_assets(defs, ["+zzz"])
+
+
+def test_a_group_misspelt_names_the_near_one() -> None:
+    with pytest.raises(PlatformError, match=r"selects no asset\. Near: group:features\. Groups: "):
+        require_assets(defs, ["group:featurs"])
+
+
 def test_an_empty_selection_names_the_groups() -> None:
     with pytest.raises(PlatformError, match=r"selects no asset\. Groups: .*features.*raw"):
         require_assets(defs, ["group:nonsense"])
@@ -98,6 +123,7 @@ def test_what_is_no_selection_is_told_in_one_line(text: str) -> None:
     with pytest.raises(PlatformError, match="cannot be read as a selection") as told:
         require_assets(defs, [text])
     assert "\n" not in str(told.value)
+    assert "Invalid selection string" not in str(told.value), "Dagster's words"
 
 
 def test_raw_then_panel_and_history_then_components() -> None:
