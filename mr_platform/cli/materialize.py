@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mr_platform.cli.arguments import DATES, NAMES, SYMBOLS, DateRange
-from mr_platform.cli.feature_summary import feature_summaries, feature_table
+from mr_platform.cli.feature_summary import FeatureSummary, feature_summaries, feature_table
 from mr_platform.cli.graph import Graph, open_graph
 from mr_platform.cli.terminal import (
     Terminal,
@@ -95,22 +95,38 @@ def materialize(
             _plans_text(plans),
         )
         return
-    plan = combined_plan(plans)
+    _tell(terminal, combined_plan(plans), outcomes, summaries, dates, stale=stale)
+
+
+def _tell(
+    terminal: Terminal,
+    plan: Plan,
+    outcomes: Sequence[BatchOutcome],
+    summaries: Sequence[FeatureSummary],
+    dates: DateRange | None,
+    *,
+    stale: bool,
+) -> None:
+    """Print what was made, and leave with a fault where something was not."""
     text = _outcome_text(plan, outcomes)
     if summaries:
         text = f"{feature_table(summaries)}\n\n{text}"
     nothing = not (plan.to_make or plan.current)
-    if nothing and not plan.without_input and not plan.to_come:
-        text = f"{_nothing(plan, dates)}\n{text}"
+    # with --stale it is well that there is nothing
+    refused = nothing and not stale
+    why = _nothing(plan, dates) if refused and not plan.without_input and not plan.to_come else None
+    if nothing and stale:
+        text = f"nothing is stale\n{text}"
     document = {
         **_plan_document(plan),
         **outcome_document(outcomes),
         "features": [asdict(summary) for summary in summaries],
+        "fault": why,
     }
     terminal.result(document, text)
-    stopped = any(outcome.faults for outcome in outcomes) or plan.to_come
-    # with --stale it is well that there is nothing
-    if stopped or (nothing and not stale):
+    if why is not None:
+        click.echo(f"error: {why}", err=True)
+    if refused or plan.to_come or any(outcome.faults for outcome in outcomes):
         terminal.fail()
 
 
@@ -120,8 +136,8 @@ def _nothing(plan: Plan, dates: DateRange | None) -> str:
 
     if dates is not None and not trading_days(dates.first, dates.last):
         span = str(dates.first) if dates.first == dates.last else f"{dates.first} to {dates.last}"
-        return f"error: {span}: no trading day, but weekend or holiday. Choose other dates"
-    return f"error: nothing to make: {plan.lacking} of any day. {_remedy(plan)}"
+        return f"{span}: no trading day, but weekend or holiday. Choose other dates"
+    return f"nothing to make: {plan.lacking} of any day. {_remedy(plan)}"
 
 
 def _remedy(plan: Plan) -> str:

@@ -84,14 +84,14 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
 
 def _damaged_tables(lakehouse: Lakehouse, names: Sequence[str]) -> dict[str, str]:
     """Tables of these names that cannot be read, each with its fault."""
-    from mr_platform.errors import PlatformError
+    from mr_platform.errors import TableError
 
     damaged = {}
     for name in names:
         try:
             if lakehouse.exists(name):
                 lakehouse.version(name)
-        except PlatformError as fault:
+        except TableError as fault:
             damaged[name] = str(fault)
     return damaged
 

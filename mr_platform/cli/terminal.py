@@ -63,7 +63,7 @@ class Terminal:
             SettingsError: There is no such folder; names the near ones beside it.
         """
         settings = self.settings
-        if not settings.home.is_dir():
+        if not _is_home(settings.home):
             raise _no_home(settings.home, named_by=self._named_by())
         return settings
 
@@ -145,7 +145,7 @@ def _no_home(home: Path, named_by: str) -> SettingsError:
 
     from mr_platform.errors import SettingsError
 
-    folders = [path.name for path in _inside(home.parent) if (path / "dagster").is_dir()]
+    folders = [path.name for path in _inside(home.parent) if _is_home(path)]
     near = get_close_matches(home.name, folders, n=2)
     told = f"Near: {', '.join(str(home.parent / name) for name in near)}. " if near else ""
     return SettingsError(
@@ -154,6 +154,14 @@ def _no_home(home: Path, named_by: str) -> SettingsError:
         next_step=f"{told}Name another with --home or MR_HOME; `mr demo` or `mr ingest PATH` "
         "makes one",
     )
+
+
+def _is_home(folder: Path) -> bool:
+    """Whether a command has kept anything here; a folder that may not be read is none."""
+    try:
+        return any((folder / part).is_dir() for part in ("dagster", "landing", "lakehouse"))
+    except OSError:
+        return False
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 VARIABLES = ("MR_HOME", "MR_PROFILE", "MR_WEBHOOK_URL")
 """Variables of the environment that override settings."""
 
-# MR_PROFIL and MR_WEBHOOK are misspelt, MR_HOME_OFFICE is another program's
-_MISSPELT = 0.8
+# one letter of ours is missing, wrong or too many; MR_ROLE and MR_FILE are another program's
+_MISSPELT = 0.9
 
 
 class _Strict(BaseModel):
@@ -217,19 +217,26 @@ def load_settings(
             next_step=f"Declared profiles: {', '.join(sorted(profiles))}",
         )
     chosen = profiles[name] or {}
-    if not isinstance(chosen, dict):
+    if not isinstance(chosen, dict) or not all(isinstance(key, str) for key in chosen):
         raise SettingsError(
             f"profiles.{name} holds no names with values",
             place=str(_file()),
             next_step="Write `section: {setting: value}` under it, or {} for no difference",
         )
     values = _merged(document["default"], chosen)
-    folder = Path(home or variables.get("MR_HOME") or values["home"]).expanduser()
+    named = home or variables.get("MR_HOME") or values.pop("home", None)
+    if not isinstance(named, (str, Path)):
+        raise SettingsError(
+            f"home is {named!r}, no folder",
+            place=str(_file()),
+            next_step="Write `home: FOLDER` in `default`, or set MR_HOME",
+        )
+    folder = Path(named).expanduser()
     values["home"] = folder.absolute()
     if webhook := variables.get("MR_WEBHOOK_URL"):
         values["notifications"] = {**values["notifications"], "webhook_url": webhook}
     try:
-        return Settings(profile=name, **values)
+        return Settings(**{**values, "profile": name})
     except ValidationError as refused:
         told = [_told(fault, f"profiles.{name}", chosen) for fault in refused.errors()]
         raise SettingsError(
@@ -253,6 +260,12 @@ def _document() -> dict[str, Any]:
             place=str(_file()),
             next_step="Correct that line or the one above it",
         ) from unread
+    except (yaml.YAMLError, UnicodeDecodeError) as unread:
+        raise SettingsError(
+            f"is no YAML: {str(unread).splitlines()[0]}",
+            place=str(_file()),
+            next_step="Save it as UTF-8 text without control characters",
+        ) from unread
     parts = document if isinstance(document, dict) else {}
     absent = [part for part in ("default", "profiles") if not isinstance(parts.get(part), dict)]
     if absent:
@@ -274,7 +287,8 @@ def _refuse_misspelt(variables: Mapping[str, str]) -> None:
     for name in sorted(variables):
         if name.startswith("MR_") and name not in VARIABLES:
             near = get_close_matches(name, VARIABLES, n=1, cutoff=_MISSPELT)
-            if near:
+            # MR_HOME_2 is a person's own name beside ours; and what is named right counts
+            if near and not name.startswith(near[0]) and near[0] not in variables:
                 raise SettingsError(
                     f"{name} is no variable of this project",
                     place="environment",

@@ -148,7 +148,8 @@ class ColumnPlan:
 
         Args:
             frame: Rows as the class describes.
-            outputs: As of ``run``; pass the same mapping again and what is asked is resolved once.
+            outputs: As of ``run``, each as long as the frame; pass the same mapping again and what
+                is asked is resolved once.
             engine: Where to work it out.
             keep: As of ``run``.
         """

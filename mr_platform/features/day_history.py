@@ -7,6 +7,8 @@ Not here: tables of one component (``zone_history.py``, ``oi_history.py``, ``iv_
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from mr_platform.features.chain_grid import GROUP_KEYS
@@ -54,29 +56,9 @@ def daily_history(panel: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
         option volume; straddle returns of the last 30 minutes and of the day (sums of r_strd);
         volume-weighted prices of future and straddle.
     """
-    p = ColumnPlan()
-    closing = pl.col(INDEX) >= SESSION_MINUTES - CLOSING_MINUTES
-    traded = pl.col("atm_ce_volume") + pl.col("atm_pe_volume")
-    future = (pl.col("fut_high") + pl.col("fut_low") + pl.col("fut")) / 3.0
-    opens = {f"{name}_open": windows.open_value(p, name) for name in DAILY_PRICES}
-    closes = {
-        f"{name}_close": windows.forward_filled(p, name)
-        for name in (*DAILY_PRICES, "itm1", "otm1", "iv", "basis")
-    }
-    frame = p.run(
-        panel.lazy(),
-        {
-            **opens,
-            **closes,
-            "closing_volume": pl.when(closing).then(pl.col("chain_volume")),
-            "closing_return": pl.when(closing).then(pl.col("r_strd")),
-            "strd_traded": pl.when(pl.col("strd").is_not_null()).then(traded),
-            "strd_turnover": pl.col("strd") * traded,
-            "fut_traded": pl.when(future.is_not_null()).then(pl.col("fut_volume")),
-            "fut_turnover": future * pl.col("fut_volume"),
-        },
-        keep=[GROUP, *GROUP_KEYS, "dte", "dte_bucket", *DAILY_PRICES, "r_strd", "chain_volume"],
-    )
+    plan, opens, closes, outputs = _daily_plan()
+    kept = [GROUP, *GROUP_KEYS, "dte", "dte_bucket", *DAILY_PRICES, "r_strd", "chain_volume"]
+    frame = plan.compute(panel, outputs, engine, keep=kept).lazy()
     day = frame.group_by(GROUP, maintain_order=True).agg(
         pl.col(*GROUP_KEYS, "dte", "dte_bucket").first(),
         pl.col(*opens).max(),
@@ -103,6 +85,31 @@ def daily_history(panel: pl.DataFrame, engine: FrameEngine) -> pl.DataFrame:
         ],
     )  # fmt: skip
     return engine.collect(table)
+
+
+@cache
+def _daily_plan() -> tuple[ColumnPlan, list[str], list[str], dict[str, pl.Expr]]:
+    """The plan, the columns that hold opens and those that hold closes, and all its outputs."""
+    p = ColumnPlan()
+    closing = pl.col(INDEX) >= SESSION_MINUTES - CLOSING_MINUTES
+    traded = pl.col("atm_ce_volume") + pl.col("atm_pe_volume")
+    future = (pl.col("fut_high") + pl.col("fut_low") + pl.col("fut")) / 3.0
+    opens = {f"{name}_open": windows.open_value(p, name) for name in DAILY_PRICES}
+    closes = {
+        f"{name}_close": windows.forward_filled(p, name)
+        for name in (*DAILY_PRICES, "itm1", "otm1", "iv", "basis")
+    }
+    outputs = {
+        **opens,
+        **closes,
+        "closing_volume": pl.when(closing).then(pl.col("chain_volume")),
+        "closing_return": pl.when(closing).then(pl.col("r_strd")),
+        "strd_traded": pl.when(pl.col("strd").is_not_null()).then(traded),
+        "strd_turnover": pl.col("strd") * traded,
+        "fut_traded": pl.when(future.is_not_null()).then(pl.col("fut_volume")),
+        "fut_turnover": future * pl.col("fut_volume"),
+    }
+    return p, list(opens), list(closes), outputs
 
 
 _TRADE = ("turnover", "traded")

@@ -34,7 +34,8 @@ class _Copy:
         n_rows: int | None,
         batch_size: int | None,  # a hint; the rows are in memory already
     ) -> Iterator[pl.DataFrame]:
-        assert self.data is not None, "a prepared query is worked out inside over() only"
+        if self.data is None:
+            raise RuntimeError("a prepared query is worked out inside over() only")
         rows = self.data if with_columns is None else self.data.select(with_columns)
         if predicate is not None:
             rows = rows.filter(predicate)

@@ -50,7 +50,6 @@ _SIDES = ("ce", "pe")
 _OF_STRADDLES = ("close", "volume", "oi")
 _ATM_ONLY = ("open", "high", "low", "iv", "delta", "gamma", "theta", "vega")
 _READ = tuple(f"{side}_{what}" for side in _SIDES for what in (*_OF_STRADDLES, *_ATM_ONLY))
-_ATM_LEGS = frozenset(f"atm_{side}_{what}" for side in _SIDES for what in _ATM_ONLY)
 _SMILE: Mapping[str, tuple[int, str]] = {
     "iv_otmput": (-SMILE_RANK, "pe_iv"),
     "iv_otmcall": (SMILE_RANK, "ce_iv"),

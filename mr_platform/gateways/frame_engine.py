@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -98,7 +98,12 @@ class CpuEngine:
         """
         first, *others = frames
         waiting = [_planning_threads().submit(self.collect, frame) for frame in others]
-        return [self.collect(first), *(found.result() for found in waiting)]
+        try:
+            return [self.collect(first), *(found.result() for found in waiting)]
+        finally:  # after a fault too nobody may still read what the caller lends
+            for one in waiting:
+                one.cancel()
+            wait(waiting)
 
     def describe(self) -> dict[str, str]:
         """``cpu`` and the number of threads."""

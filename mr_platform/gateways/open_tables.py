@@ -33,6 +33,8 @@ _TABLE_OPTIONS = {
     "delta.deletedFileRetentionDuration": "interval 168 hours",
 }
 
+_OF_A_NEWER_WRITER = "Unsupported"
+
 # letters of what the library says of a log; some of it prints whole structures
 _MOST_TOLD = 160
 
@@ -89,13 +91,15 @@ class OpenTables:
             TableError: There is no such table, and those there are; or its log is damaged.
         """
         held = self._opened.get(table)
+        read_before: int | None = None
         with self._told_as_damaged(table), told_as_storage_error(self.uri(table), *delta_faults()):
             if held is not None and held[1] == self._trace(table, int(held[0].version())):
                 opened = held[0]
+                read_before = int(opened.version())
                 opened.update_incremental()
             else:
                 opened = self._open(table)
-        self._require_written(table, int(opened.version()))
+        self._require_written(table, read_before, int(opened.version()))
         self._opened[table] = (opened, self._trace(table, int(opened.version())))
         return opened
 
@@ -146,27 +150,41 @@ class OpenTables:
             yield
         except DeltaError as unread:
             self._opened.pop(table, None)
-            raise self._damaged(table, _first_sentence(unread)) from unread
+            told = _first_sentence(unread)
+            if told.startswith(_OF_A_NEWER_WRITER):
+                raise TableError(
+                    f"it was written by a newer version of Delta Lake: {told}",
+                    place=table,
+                    next_step="Update this program, or read the table with the one that wrote it",
+                ) from unread
+            raise self._damaged(table, told) from unread
 
-    def _require_written(self, table: str, version: int) -> None:
-        """Refuse a newest log entry without content.
+    def _require_written(self, table: str, since: int | None, newest: int) -> None:
+        """Refuse a log entry without content.
 
         The library takes it for a commit that changed nothing, and what it had added is lost
         without a word: a machine that lost power leaves such a file.
-        """
-        entry = self._log(table) / _entry_name(version)
-        if self.local and entry.is_file() and not entry.stat().st_size:
-            self._opened.pop(table, None)
-            raise self._damaged(table, "the entry is empty")
 
-    def _damaged(self, table: str, reason: str) -> TableError:
+        Args:
+            table: Name of the table.
+            since: First version to look at; None for the last checkpoint.
+            newest: Last version to look at.
+        """
+        empty = _empty_entry(self._log(table), since, newest) if self.local else None
+        if empty is not None:
+            self._opened.pop(table, None)
+            raise self._damaged(table, "the entry is empty", empty)
+
+    def _damaged(self, table: str, reason: str, entry: str | None = None) -> TableError:
         """The fault of a log that cannot be read; names the entry where that can be told."""
-        entry = _unreadable_entry(self._log(table)) if self.local else None
+        if entry is None and self.local:
+            entry = _unreadable_entry(self._log(table))
         return TableError(
             f"its log cannot be read{f', entry {entry}' if entry else ''}: {reason}",
             place=table,
-            next_step=f"Put {self.uri(table)}/_delta_log back from a copy, or remove "
-            f"{self.uri(table)} and make its partitions again: mr materialize {table} --force",
+            next_step=f"Put {self.uri(table)}/_delta_log back from a copy. Or, where the files "
+            f"that feed it are still there, move {self.uri(table)} aside and make its partitions "
+            f"again: mr materialize {table} --force",
             # an object store may only have been out of reach
             permanent=self.local,
         )
@@ -198,6 +216,18 @@ def delta_faults() -> tuple[type[Exception], ...]:
 
 def _entry_name(version: int) -> str:
     return f"{version:020}.json"
+
+
+def _empty_entry(log: Path, since: int | None, newest: int) -> str | None:
+    """Name of the first empty entry of a local log among those that a reader goes through."""
+    if since is None:
+        checkpoints = [path.name[:20] for path in log.glob("*.checkpoint.*parquet")]
+        since = int(max(checkpoints, default="0"))
+    for name in map(_entry_name, range(since, newest + 1)):
+        entry = log / name
+        if entry.is_file() and not entry.stat().st_size:
+            return name
+    return None
 
 
 def _unreadable_entry(log: Path) -> str | None:

@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.events import RunFailureReason
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 
-from mr_platform.orchestration.materialization import LAUNCHED_BY_TAG
+from mr_platform.orchestration.materialization import ABANDONED_TAG
 
 INTERRUPTED = "was interrupted; run it again"
 KILLED = "its command was killed; run it again"
@@ -53,7 +53,4 @@ def _reason(run: dg.DagsterRun) -> str | None:
     reason = run.tags.get(RUN_FAILURE_REASON_TAG)
     if reason == RunFailureReason.UNEXPECTED_TERMINATION.value:
         return INTERRUPTED
-    # a run of a command ends with a reason, unless the command did not live to tell it
-    if reason is None and LAUNCHED_BY_TAG in run.tags:
-        return KILLED
-    return None
+    return KILLED if ABANDONED_TAG in run.tags else None

@@ -34,6 +34,9 @@ LAUNCHED_BY_TAG = "mr/launched_by"
 PROCESS_TAG = "mr/process"
 """Host and process id of the command that executes the run."""
 
+ABANDONED_TAG = "mr/abandoned"
+"""Of a run whose command was killed before it could say how the run ended."""
+
 UNMEASURED_SECONDS = 3.0
 """Seconds a partition is expected to take before any run has been timed."""
 
@@ -305,6 +308,7 @@ def close_abandoned_runs(instance: dg.DagsterInstance) -> int:
         run for run in instance.get_runs(unfinished) if not _may_live(run.tags.get(PROCESS_TAG))
     ]
     for run in abandoned:
+        instance.add_run_tags(run.run_id, {ABANDONED_TAG: "killed"})
         instance.report_run_failed(run, "the command that executed this run was killed")
     return len(abandoned)
 

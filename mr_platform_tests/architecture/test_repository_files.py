@@ -161,3 +161,18 @@ def test_ci_runs_the_tests_without_input() -> None:
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "make test </dev/null" in text
     assert script.stat().st_mode & 0o111
+
+
+def test_rooms_with_a_coverage_floor_are_measured_by_their_own_tests() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+    rooms = project["tool"]["coverage"]["report"]["include"]
+    floor = {
+        f"test_{name.rstrip('*')}" if name.endswith(".py") else name.removesuffix("/*")
+        for name in (room.removeprefix("mr_platform/").replace("*.py", ".py") for room in rooms)
+    }
+    makefile = (REPOSITORY / "Makefile").read_text("utf-8")
+    found = re.search(
+        r"^MEASURED := \$\(addprefix mr_platform_tests/,(.+?)\)$", makefile, re.M | re.S
+    )
+    assert found is not None
+    assert set(found[1].replace("\\\n", " ").split()) == floor

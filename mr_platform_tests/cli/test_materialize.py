@@ -133,10 +133,15 @@ def test_nothing_to_make_is_told_with_the_next_step(
 ) -> None:
     result = run("materialize", *arguments, "--home", tmp_path)
     assert result.exit_code == 1
-    assert told in result.stdout
+    assert told in result.stderr
     if arguments == ["c8_features"]:
-        assert "mr materialize +c8_features" in result.stdout
-    assert run("materialize", *arguments, "--home", tmp_path, "--stale").exit_code == 0
+        assert "mr materialize +c8_features" in result.stderr
+    as_json = run("materialize", *arguments, "--home", tmp_path, "--json")
+    assert told.removeprefix("error: ") in document(as_json)["fault"]
+    stale = run("materialize", *arguments, "--home", tmp_path, "--stale")
+    assert stale.exit_code == 0
+    assert "nothing is stale" in stale.stdout
+    assert "error" not in stale.stdout + stale.stderr
 
 
 def test_an_unknown_asset_names_the_near_one(run: Run, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_list_tells_version_partitions_and_rows(run: Run, home: Path) -> None:
 
 
 def test_an_empty_home_says_how_to_begin(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
     result = run("table", "list", "--home", tmp_path)
     assert result.exit_code == 0
     assert "no tables yet" in result.stdout
@@ -150,6 +151,7 @@ def test_a_damaged_table_read_alone_is_named(run: Run, damaged: Path) -> None:
 
 
 def test_an_empty_quarantine_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
     result = run("quarantine", "show", "--home", tmp_path)
     assert result.exit_code == 0
     assert "nothing was quarantined" in result.stdout

@@ -75,6 +75,7 @@ def test_the_home_given_is_the_home_of_the_settings(tmp_path: Path) -> None:
 
 
 def test_a_home_that_is_there_may_be_read(tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
     terminal = Terminal(str(tmp_path), as_json=False)
     assert terminal.existing_home is terminal.settings
     terminal.require_home()
@@ -93,6 +94,13 @@ def test_a_home_that_is_not_there_is_told_with_the_near_one_and_not_made(tmp_pat
         assert str(told.value.next_step).startswith(f"Near: {tmp_path / 'regime'}. ")
         assert "`mr demo` or `mr ingest PATH` makes one" in str(told.value.next_step)
     assert not typo.exists()
+
+
+def test_a_folder_that_holds_no_home_is_none(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(SettingsError, match="there is no home at"):
+        Terminal(str(tmp_path), as_json=False).require_home()
+    assert [path.name for path in tmp_path.iterdir()] == ["letters"]
 
 
 def test_who_named_the_home_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,8 @@ def test_a_file_that_is_no_yaml_is_told_with_the_line(
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("MR_PROFIL", "MR_PROFILE"), ("MR_WEBHOOK", "MR_WEBHOOK_URL")]
+    ("name", "near"),
+    [("MR_PROFIL", "MR_PROFILE"), ("MR_HOM", "MR_HOME"), ("MR_WEBHOOK_UL", "MR_WEBHOOK_URL")],
 )
 def test_a_misspelt_variable_is_refused_with_the_near_one(name: str, near: str) -> None:
     with pytest.raises(SettingsError, match=rf"environment: {name} is no .*\. Near: {near}\. "):
@@ -217,8 +218,16 @@ def test_a_misspelt_variable_is_refused_with_the_near_one(name: str, near: str) 
 
 
 def test_variables_of_others_are_left_alone() -> None:
-    others = ("MR_TEST_DATA", "MR_DEBUG", "MR_UPDATE_SNAPSHOT", "MR_HOME_OFFICE", "XMR_PROFILE")
+    others = (
+        "MR_TEST_DATA", "MR_DEBUG", "MR_UPDATE_SNAPSHOT", "MR_HOME_OFFICE", "XMR_PROFILE",
+        "MR_ROLE", "MR_FILE", "MR_HOME_2", "MR_PROFILING", "MR_PROFILE_DIR", "MR_HOSE",
+    )  # fmt: skip
     assert load_settings(environment=dict.fromkeys(others, "1")).profile == "local"
+
+
+def test_a_near_name_is_left_alone_where_ours_is_named_too() -> None:
+    both = {"MR_PROFIL": "dev", "MR_PROFILE": "staging"}
+    assert load_settings(environment=both).profile == "staging"
 
 
 def test_a_profile_without_settings_is_the_default(declare: Any) -> None:

@@ -18,6 +18,7 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
+from mr_platform.features import column_plan
 from mr_platform.features.table_schemas import MINUTE_PANEL
 from mr_platform.orchestration import derived_tables as graph
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
@@ -137,6 +138,11 @@ def test_the_hash_sees_bits_nulls_types_and_order():
     assert [apart(all_bits({"t": base}), all_bits({"t": other})) for other in others] == [
         ["t.x"]
     ] * len(others)
+
+
+def test_plans_worked_out_whole_equal_those_in_two_parts(batch, monkeypatch):
+    monkeypatch.setattr(column_plan, "SHORT_ROWS", 0)
+    assert apart(batch.bits, all_bits(built(batch.chain, batch.history))) == []
 
 
 def test_a_partition_alone_equals_itself_in_the_batch(batch):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 from collections.abc import Iterator
+from threading import Event
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -47,6 +49,25 @@ def test_a_fault_of_any_of_several_frames_is_raised() -> None:
     for frames in ([good, bad], [bad, good]):
         with pytest.raises(pl.exceptions.ColumnNotFoundError):
             CpuEngine().collect_all(frames)
+
+
+def test_after_a_fault_no_frame_is_still_worked_on() -> None:
+    begun, ended = Event(), Event()
+
+    class Slow(CpuEngine):
+        def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+            if "bad" in frame.collect_schema():
+                assert begun.wait(60)
+                raise ValueError("bad frame")
+            begun.set()
+            time.sleep(0.2)
+            ended.set()
+            return super().collect(frame)
+
+    bad = FRAME.lazy().select(bad="x")
+    with pytest.raises(ValueError, match="bad frame"):
+        Slow().collect_all([bad, FRAME.lazy()])
+    assert ended.is_set()
 
 
 def test_a_device_is_given_one_frame_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

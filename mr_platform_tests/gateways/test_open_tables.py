@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_a_damaged_log_is_told_with_table_entry_and_next_step(
     assert told.value.fault.startswith(f"its log cannot be read, entry {entry}: Json error")
     assert "\n" not in str(told.value)
     assert "unknown>" not in str(told.value), "the library's own stack"
-    assert f"remove {tmp_path / 't'} " in str(told.value.next_step)
+    assert f"move {tmp_path / 't'} aside" in str(told.value.next_step)
     assert "mr materialize t --force" in str(told.value.next_step)
     assert told.value.permanent
     assert tables.names() == ["t", "whole"]
@@ -141,3 +142,38 @@ def test_an_entry_that_is_json_of_another_kind_is_told_without_naming_it(
     (log / NEWEST).write_text('{"add": 5}')
     with pytest.raises(TableError, match=r"^t: its log cannot be read: Json error"):
         OpenTables(tmp_path, None).newest("t")
+
+
+def test_an_emptied_entry_between_others_is_found(tmp_path: Path) -> None:
+    writer = open_lakehouse(tmp_path)
+    for _ in range(3):
+        writer.replace_partitions("t", rows_of([NIFTY]), [NIFTY])
+    follower = OpenTables(tmp_path, None)
+    assert follower.newest("t").version() == 3
+    for _ in range(2):
+        writer.replace_partitions("t", rows_of([NIFTY]), [NIFTY])
+    middle = tmp_path / "t" / "_delta_log" / f"{4:020}.json"
+    emptied(middle)
+
+    for tables in (OpenTables(tmp_path, None), follower):
+        with pytest.raises(TableError, match=f"entry {middle.name}: the entry is empty"):
+            tables.newest("t")
+
+
+def test_a_table_of_a_newer_writer_is_not_called_damaged(tmp_path: Path, log: Path) -> None:
+    entry = log / FIRST
+    lines = []
+    for line in entry.read_text().splitlines():
+        action = json.loads(line)
+        if "protocol" in action:
+            action["protocol"] = {
+                "minReaderVersion": 3, "minWriterVersion": 7,
+                "readerFeatures": ["futureFeature"], "writerFeatures": ["futureFeature"],
+            }  # fmt: skip
+        lines.append(json.dumps(action))
+    entry.write_text("\n".join(lines) + "\n")
+
+    with pytest.raises(TableError, match="written by a newer version of Delta Lake") as told:
+        OpenTables(tmp_path, None).newest("t")
+    assert "aside" not in str(told.value.next_step)
+    assert "futureFeature" in told.value.fault

@@ -102,6 +102,17 @@ def test_a_killed_command_is_told_as_such(instance: dg.DagsterInstance) -> None:
     assert told(instance) == {TEXTS[0]: KILLED}
 
 
+def test_a_run_that_a_person_marked_failed_was_not_killed(instance: dg.DagsterInstance) -> None:
+    run = instance.create_run_for_job(
+        graph().resolve_implicit_global_asset_job_def(),
+        asset_selection=frozenset({dg.AssetKey("chain")}),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={**range_tags(KEYS[:1]), LAUNCHED_BY_TAG: "mr"},
+    )
+    instance.report_run_failed(run, "marked failed by a person")
+    assert told(instance) == {}
+
+
 def test_nothing_failed_and_an_unknown_partition_are_told_nothing(
     instance: dg.DagsterInstance,
 ) -> None:
