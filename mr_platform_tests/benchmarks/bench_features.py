@@ -19,7 +19,7 @@ import polars as pl
 
 from mr_platform.features.table_schemas import empty_table
 from mr_platform.gateways.frame_engine import CpuEngine
-from mr_platform.orchestration.derived_tables import build_table, derived_tables
+from mr_platform.orchestration.derived_tables import DerivedTable, build_table, derived_tables
 from mr_platform.orchestration.ingestion import OPTION_CHAIN
 from mr_platform.registry.loader import load_registry
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
@@ -36,7 +36,8 @@ from mr_platform_tests.features.made_history import made_history
 LAST = dt.date(2025, 9, 5)
 REPETITIONS = 5
 MANY = 20
-"""Days from which one repetition is enough: a symbol-day counts often in it."""
+"""Days above which one repetition is enough, and above which tables are handed on as files: the
+product never holds so many days of all tables at once."""
 
 DEAREST = 10
 SIMULATED = 5
@@ -62,7 +63,10 @@ def main() -> None:
         for count in sorted(chosen.days):
             dates = sorted({key.date for key in files})[-count:]
             keys = sorted(key for key in files if key.date in dates)
-            watch = _timed(_frames(keys, files), keys, 2 if count <= MANY else 1)
+            many = count > MANY
+            watch = _timed(
+                _frames(keys, files), keys, 1 if many else 2, Path(folder) if many else None
+            )
             _print(f"{count} days x {len(SYMBOLS)} symbols in one run", watch, len(keys))
 
 
@@ -102,9 +106,12 @@ def _frames(
 
 
 def _timed(
-    frames: dict[str, pl.LazyFrame], keys: Sequence[PartitionKey], repetitions: int
+    frames: dict[str, pl.LazyFrame],
+    keys: Sequence[PartitionKey],
+    repetitions: int,
+    folder: Path | None = None,
 ) -> Stopwatch:
-    """Seconds of every table; ``frames`` holds all tables afterwards."""
+    """Seconds of every table; ``frames`` holds all tables afterwards, from files in ``folder``."""
     engine = CpuEngine()
     watch = Stopwatch()
     for repetition in range(repetitions + 1):  # the first builds the plans
@@ -112,10 +119,17 @@ def _timed(
             with watch.lap(table.name if repetition else "first run"):
                 rows = build_table(table, keys, frames, engine)
             if table.group != "history":
-                frames[table.name] = rows.lazy()
+                frames[table.name] = rows.lazy() if folder is None else _stored(rows, folder, table)
             if table.name == "minute_panel" and not repetition:
                 frames |= _history(rows, frames[OPTION_CHAIN], keys)
     return watch
+
+
+def _stored(rows: pl.DataFrame, folder: Path, table: DerivedTable) -> pl.LazyFrame:
+    """A table in a file, read where it is needed, as the product does."""
+    file = folder / f"{table.name}.parquet"
+    rows.write_parquet(file)
+    return pl.scan_parquet(file)
 
 
 def _print_families(frames: Mapping[str, pl.LazyFrame], key: PartitionKey) -> None:
