@@ -56,7 +56,7 @@ ui: $(STAMP) ## Start Dagster (webserver and daemon) on the same data
 
 # Rooms with a coverage floor (pyproject.toml names them) are measured by their own tests alone:
 # measuring makes the plain loops of the features' reference four times as slow.
-MEASURED := $(addprefix mr_platform_tests/,chain registry simulation config pictures \
+MEASURED := $(addprefix mr_platform_tests/,chain registry simulation config pictures portfolio \
   test_errors.py test_trading_calendar.py)
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
@@ -108,10 +108,12 @@ LOCK = $(BIN)/uv pip compile pyproject.toml $(UPGRADE) --quiet --universal --pyt
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: bench
-bench: $(STAMP) ## Print the benchmarks: ingest against pandas, range runs, features, memory
+bench: $(STAMP) ## Print the benchmarks: ingest against pandas, range runs, features, portfolios, memory
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_ingest
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_range_runs
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_features
+	$(BIN)/python -m mr_platform_tests.benchmarks.bench_strategy_files
+	$(BIN)/python -m mr_platform_tests.benchmarks.bench_correlation
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## Take the README's pictures from a running UI (needs Chromium on PATH)

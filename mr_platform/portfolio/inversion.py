@@ -1,0 +1,98 @@
+"""Inversion of losing strategies: sold instead of bought, as the legacy program's ULTA logic.
+
+A strategy is inverted where its ratio of ROI to worst row is negative and that of its mirror image
+is higher. The mirror image of a negative ROI is a positive one, so this says: where ROI is
+negative (portfolio.md §2).
+
+Here: the rule, the returns with inverted strategies, the report of what was inverted.
+Not here: costs of trading the other way round, which the record does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from mr_platform.portfolio.legacy_metrics import by_strategy, total
+from mr_platform.portfolio.returns import Matrix, PortfolioError, StrategyReturns
+
+SUFFIX: Final = "_inv"
+"""What an inverted strategy's name ends with."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """Returns after inversion, and what was done.
+
+    Attributes:
+        returns: First the strategies that stay, then the inverted ones, each group in its old
+            order; an inverted strategy is named ``<name>_inv``.
+        report: A row for each inverted strategy in the old order: ``strategy``,
+            ``inverted_strategy`` and, both ``original_`` and ``inverted_``, ``roi``, ``drawdown``
+            (the worst single row, with its sign: not a fall from a peak) and ``ratio`` (ROI over
+            the amount of the worst row, infinite where that is 0).
+        considered: Strategies that the rule was asked about.
+    """
+
+    returns: StrategyReturns
+    report: pl.DataFrame
+    considered: int
+
+
+def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion:
+    """Replace each strategy that does better the other way round by its mirror image.
+
+    Args:
+        returns: At least one row.
+        skip_first: Leave the first strategy as it is, as the legacy program does with files of two
+            columns of metadata: it takes the first strategy for a third.
+
+    Raises:
+        PortfolioError: Returns without rows, or an inverted name that another strategy has.
+    """
+    series = by_strategy(returns.pnl)
+    roi, worst = total(series), series.min(axis=1)
+    best = series.max(axis=1)
+    ratio, mirrored = _ratio(roi, worst), _ratio(-roi, -best)
+    turned = (ratio < 0) & (mirrored > ratio)
+    if skip_first:
+        turned[:1] = False
+    chosen = np.flatnonzero(turned)
+    kept = np.flatnonzero(~turned)
+    old = [returns.names[place] for place in chosen]
+    new = [name + SUFFIX for name in old]
+    report = pl.DataFrame(
+        {
+            "strategy": pl.Series(old, dtype=pl.String),
+            "inverted_strategy": pl.Series(new, dtype=pl.String),
+            "original_roi": roi[chosen],
+            "inverted_roi": -roi[chosen],
+            "original_drawdown": worst[chosen],
+            "inverted_drawdown": -best[chosen],
+            "original_ratio": ratio[chosen],
+            "inverted_ratio": mirrored[chosen],
+        }
+    )
+    staying = [returns.names[place] for place in kept]
+    taken = sorted(set(new) & set(staying))
+    if taken:
+        raise PortfolioError(
+            f"{len(taken)} strategies have the name of an inverted one, first {taken[0]!r}",
+            next_step="Rename them, or load the returns before inversion",
+        )
+    # 0 - x, not -x: a row without profit or loss stays 0 and does not become -0
+    pnl = np.concatenate([series[kept], 0.0 - series[chosen]]).T
+    names = (*staying, *new)
+    return Inversion(
+        returns=StrategyReturns(pnl, names, returns.dates, returns.zones),
+        report=report,
+        considered=max(returns.strategies - skip_first, 0),
+    )
+
+
+def _ratio(roi: Matrix, worst: Matrix) -> Matrix:
+    amount = np.abs(worst)
+    return np.where(amount != 0, roi / np.where(amount != 0, amount, 1.0), np.inf)
