@@ -383,3 +383,25 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(declare: Any) -> None:
     document = {**DECLARED, "profiles": {"local": {"features": {"engine": "tpu"}}}}
     with pytest.raises(SettingsError, match=r"features\.engine: .*'cpu', 'gpu' or 'auto'"):
         declare(document)
+
+
+@pytest.mark.parametrize("content", [b"default: \x07", b"default: \xff\xfe"])
+def test_a_file_that_is_no_text_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (tmp_path / "settings.yaml").write_bytes(content)
+    monkeypatch.setattr(module.resources, "files", lambda package: tmp_path)
+    with pytest.raises(SettingsError, match="is no YAML") as refused:
+        load_settings(environment={})
+    assert "UTF-8" in str(refused.value.next_step)
+
+
+@pytest.mark.parametrize("home", [3, ["a"], None])
+def test_a_home_that_is_no_folder_s_name_is_told(declare: Any, home: object) -> None:
+    with pytest.raises(SettingsError, match=r"home is .*, no folder"):
+        declare({**DECLARED, "profiles": {"local": {"home": home}}})
+
+
+def test_a_key_that_is_no_name_is_told(declare: Any) -> None:
+    with pytest.raises(SettingsError, match=r"profiles\.local holds no names with values"):
+        declare({**DECLARED, "profiles": {"local": {3: "zstd"}}})
