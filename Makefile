@@ -58,7 +58,8 @@ ui: $(STAMP) ## Start Dagster (webserver and daemon) on the same data
 # measuring makes the plain loops of the features' reference four times as slow.
 MEASURED := $(addprefix mr_platform_tests/,chain registry simulation config pictures portfolio \
   test_errors.py test_trading_calendar.py)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# Files run in the order they are collected in (conftest.py), not by their number of tests.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: lint types ## Lint, types, and all tests but the slow ones, with the coverage floor of the pure rooms

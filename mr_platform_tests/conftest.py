@@ -25,6 +25,11 @@ def real_data() -> Path:
     pytest.skip("no real data: set MR_TEST_DATA to the folder that holds options/chain")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits for servers, so that it runs beside everything else."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     """Print how many columns were compared with their reference, and how many values each had."""
     cells: dict[str, list[int]] = {}

@@ -22,6 +22,9 @@ from mr_platform.orchestration.home_instance import open_instance
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCATION = {"repositoryLocationName": "mr_platform", "repositoryName": "__repository__"}
+SENSOR = """query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
+    ... on Sensor { id sensorState { id status
+        ticks(limit: 1000) { status timestamp runIds } } } } }"""
 
 Found = TypeVar("Found")
 
@@ -57,6 +60,28 @@ class RunningDagster:
                 raise AssertionError(f"{what} did not happen\n{self.logs()}")
             time.sleep(1)
 
+    def sensor_state(self, sensor: str) -> dict[str, Any]:
+        """Identity, status and ticks of a sensor."""
+        state: dict[str, Any] = self.ask(SENSOR, selector={**LOCATION, "sensorName": sensor})[
+            "sensorOrError"
+        ]["sensorState"]
+        return state
+
+    def switch_sensor(self, sensor: str, *, on: bool) -> None:
+        """Start or stop a sensor as the switch in the UI does."""
+        if on:
+            self.ask(
+                """mutation ($selector: SensorSelector!) {
+                startSensor(sensorSelector: $selector) { __typename } }""",
+                selector={**LOCATION, "sensorName": sensor},
+            )
+        else:
+            self.ask(
+                "mutation ($id: String!) { stopSensor(id: $id) { __typename } }",
+                id=self.sensor_state(sensor)["id"],
+            )
+        assert self.sensor_state(sensor)["status"] == ("RUNNING" if on else "STOPPED")
+
     def logs(self) -> str:
         """Last lines that the processes wrote."""
         return "\n".join(
@@ -66,8 +91,12 @@ class RunningDagster:
 
 
 @contextmanager
-def running_dagster(home: Path) -> Iterator[RunningDagster]:
-    """Webserver and daemon as processes on a free loopback port; stopped at the end."""
+def running_dagster(home: Path, sensors_off: Sequence[str] = ()) -> Iterator[RunningDagster]:
+    """Webserver and daemon as processes on a free loopback port; stopped at the end.
+
+    ``sensors_off`` are switched off before the daemon starts: one that is switched off later
+    may have a tick under way, which still asks for runs of what it meets.
+    """
     (home / "landing").mkdir(parents=True, exist_ok=True)
     settings = load_settings(home, environment={})
     # as `mr ui` does: two processes that make the tables of a new home together break it
@@ -78,9 +107,11 @@ def running_dagster(home: Path) -> Iterator[RunningDagster]:
     webserver = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]
     with ExitStack() as stack:
         stack.enter_context(_process(home, "webserver", webserver))
-        stack.enter_context(_process(home, "daemon", ["dagster._daemon", "run", *workspace]))
         server = RunningDagster(home, port)
         server.wait_for("the webserver loading the definitions", lambda: _loaded(server))
+        for sensor in sensors_off:
+            server.switch_sensor(sensor, on=False)
+        stack.enter_context(_process(home, "daemon", ["dagster._daemon", "run", *workspace]))
         yield server
 
 

@@ -14,15 +14,12 @@ import pytest
 from mr_platform.orchestration.checks.verdicts import RULES
 from mr_platform.orchestration.ingestion import TABLES
 from mr_platform.trading_calendar import SYMBOLS, PartitionKey, trading_days
-from mr_platform_tests.orchestration.running_dagster import (
-    LOCATION,
-    RunningDagster,
-    running_dagster,
-)
+from mr_platform_tests.orchestration.running_dagster import RunningDagster, running_dagster
 from mr_platform_tests.orchestration.small_days import changed_ago, land
 
 DAYS = trading_days(dt.date(2024, 1, 1), dt.date(2024, 1, 31))
 BACKFILLED = [PartitionKey(day, symbol) for day in DAYS[:10] for symbol in SYMBOLS]
+LANDING, FEATURES = "landing_sensor", "feature_sensor"
 DROPPED = [PartitionKey(day, "NIFTY") for day in DAYS[12:14]]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -30,39 +27,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDagster]:
-    with running_dagster(tmp_path_factory.mktemp("home")) as running:
+    home = tmp_path_factory.mktemp("home")
+    with running_dagster(home, sensors_off=[LANDING, FEATURES]) as running:
         yield running
-
-
-SENSOR = """query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
-    ... on Sensor { id sensorState { id status
-        ticks(limit: 1000) { status timestamp runIds } } } } }"""
-
-
-def selector(sensor: str) -> dict[str, str]:
-    return {**LOCATION, "sensorName": sensor}
-
-
-def sensor_state(server: RunningDagster, sensor: str = "landing_sensor") -> dict[str, Any]:
-    state: dict[str, Any] = server.ask(SENSOR, selector=selector(sensor))["sensorOrError"][
-        "sensorState"
-    ]
-    return state
-
-
-def switch_sensor(server: RunningDagster, sensor: str = "landing_sensor", *, on: bool) -> None:
-    if on:
-        server.ask(
-            """mutation ($selector: SensorSelector!) { startSensor(sensorSelector: $selector) {
-            __typename } }""",
-            selector=selector(sensor),
-        )
-    else:
-        server.ask(
-            "mutation ($id: String!) { stopSensor(id: $id) { __typename } }",
-            id=sensor_state(server, sensor)["id"],
-        )
-    assert sensor_state(server, sensor)["status"] == ("RUNNING" if on else "STOPPED")
 
 
 def ended_backfill(server: RunningDagster, backfill: str) -> dict[str, Any] | None:
@@ -109,8 +76,6 @@ def tag(run: dict[str, Any], key: str) -> str | None:
 def test_a_backfill_makes_every_partition_with_one_verdict_a_check(
     server: RunningDagster,
 ) -> None:
-    switch_sensor(server, on=False)
-    switch_sensor(server, "feature_sensor", on=False)  # its turn comes last
     for key in BACKFILLED:
         land(server.home / "landing", key)
     launched = server.ask(
@@ -160,11 +125,11 @@ def test_check_pages_show_every_partition_as_current(server: RunningDagster) -> 
 
 
 def finished_sensor_runs(server: RunningDagster) -> list[dict[str, Any]]:
-    return [run for run in runs(server) if tag(run, "dagster/sensor_name") == "landing_sensor"]
+    return [run for run in runs(server) if tag(run, "dagster/sensor_name") == LANDING]
 
 
 def ticks_ended(server: RunningDagster) -> int:
-    ticks = sensor_state(server)["ticks"]
+    ticks = server.sensor_state(LANDING)["ticks"]
     assert not [tick for tick in ticks if tick["status"] == "FAILURE"], server.logs()
     return len([tick for tick in ticks if tick["status"] in ("SKIPPED", "SUCCESS")])
 
@@ -181,7 +146,7 @@ def test_dropped_files_make_one_run_for_each_new_partition(server: RunningDagste
     landing: Path = server.home / "landing"
     for key in BACKFILLED:
         land(landing, key)
-    switch_sensor(server, on=True)
+    server.switch_sensor(LANDING, on=True)
     for key in DROPPED:
         land(landing / "dropped", key, age=0)
     wanted = Counter(map(str, DROPPED))
@@ -213,12 +178,12 @@ def test_dropped_files_make_one_run_for_each_new_partition(server: RunningDagste
 
 
 def test_features_follow_the_option_chain_by_themselves(server: RunningDagster) -> None:
-    switch_sensor(server, "feature_sensor", on=True)
+    server.switch_sensor(FEATURES, on=True)
     server.wait_for(
         "features of one partition",
         lambda: partition_stats(server, "c8_features")["numMaterialized"] or None,
     )
-    switch_sensor(server, "feature_sensor", on=False)
-    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == "feature_sensor"]
+    server.switch_sensor(FEATURES, on=False)
+    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == FEATURES]
     assert {tag(run, "dagster/priority") for run in asked} == {"-1"}
     assert "FAILURE" not in {run["status"] for run in asked}, server.logs()
