@@ -30,7 +30,8 @@ from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import PlatformError, TableConflictError, TableError
 from mr_platform.gateways import partition_files, partition_frames, table_maintenance
 from mr_platform.gateways.open_tables import OpenTables, delta_faults
-from mr_platform.gateways.partition_files import PARTITION_COLUMNS, PartitionFile
+from mr_platform.gateways.partition_files import PartitionFile
+from mr_platform.gateways.partition_layout import TableKey, layout_of
 from mr_platform.gateways.storage_faults import told_as_storage_error
 from mr_platform.gateways.table_maintenance import (
     OptimizeReport,
@@ -45,7 +46,6 @@ from mr_platform.gateways.table_state import (
     require_files,
     schema_of,
 )  # fmt: skip
-from mr_platform.trading_calendar import PartitionKey
 
 Result = TypeVar("Result")
 
@@ -86,7 +86,7 @@ class CommitReport:
 
 
 class Lakehouse:
-    """Delta tables partitioned by symbol and date under one root.
+    """Delta tables under one root, each partitioned as its layout says.
 
     Args:
         root: Folder of the tables, or an address such as ``gs://bucket/lakehouse``.
@@ -150,18 +150,19 @@ class Lakehouse:
         """Rows of every partition that has any, from the log alone.
 
         Returns:
-            Columns symbol (String), date (Date), rows (Int64), sorted by symbol and date.
+            The partition columns (symbol and date, or book and part) and rows (Int64), sorted.
         """
         files = self._files(table)
         unknown = files.filter(pl.col("rows").is_null())
         if not unknown.is_empty():
             files = self._counted(table, files)
-        return files.group_by(PARTITION_COLUMNS).agg(pl.col("rows").sum()).sort(PARTITION_COLUMNS)
+        columns = layout_of(table).columns
+        return files.group_by(columns).agg(pl.col("rows").sum()).sort(columns)
 
     def scan(
         self,
         table: str,
-        keys: Sequence[PartitionKey] | None = None,
+        keys: Sequence[TableKey] | None = None,
         *,
         version: int | None = None,
     ) -> pl.LazyFrame:
@@ -173,8 +174,8 @@ class Lakehouse:
             version: Version to read; None reads the newest.
 
         Returns:
-            The rows in the table's column order and exact types; partitions ascend by symbol
-            and date, rows in a partition as they were written.
+            The rows in the table's column order and exact types; partitions ascend by their
+            columns, rows in a partition as they were written.
 
         Raises:
             TableError: No such table or version, or vacuum has removed files of that version.
@@ -186,12 +187,15 @@ class Lakehouse:
                     self.uri(table), version, int(opened.version()), self.storage_options
                 )
             schema = schema_of(opened)
-            files = files_of(opened)
+            layout = layout_of(table)
+            files = files_of(opened, layout)
         if keys is not None:
-            files = of_keys(files, keys)
+            files = of_keys(files, layout, keys)
         if version is not None:
             require_files(self.uri(table), version, files["path"].to_list())
-        return partition_files.scan_files(self.uri(table), files, schema, self.storage_options)
+        return partition_files.scan_files(
+            self.uri(table), files, schema, layout, self.storage_options
+        )
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -199,7 +203,7 @@ class Lakehouse:
         self,
         table: str,
         frame: pl.DataFrame,
-        keys: Sequence[PartitionKey],
+        keys: Sequence[TableKey],
         *,
         commit_info: Mapping[str, str] | None = None,
     ) -> CommitReport:
@@ -210,7 +214,7 @@ class Lakehouse:
 
         Args:
             table: Name of the table.
-            frame: Rows of the named partitions only, with the columns symbol and date.
+            frame: Rows of the named partitions only, with the partition columns.
             keys: The partitions to replace, at least one, in any order.
             commit_info: Facts kept in the table's history, such as the run id.
 
@@ -226,6 +230,7 @@ class Lakehouse:
         started = time.perf_counter()
         uri = self.uri(table)
         info = _checked_info(table, commit_info)
+        layout = layout_of(table)
         groups = partition_frames.rows_by_key(table, frame, keys)
         self._ensure(table, frame)
         written: list[PartitionFile] = []
@@ -233,7 +238,7 @@ class Lakehouse:
             for key, rows in groups.items():
                 written.append(
                     partition_files.write_partition(
-                        uri, key, rows, self.parquet, self.storage_options
+                        uri, layout, key, rows, self.parquet, self.storage_options
                     )
                 )
             (version, removed), attempts = self._with_retries(
@@ -275,7 +280,12 @@ class Lakehouse:
         def attempt() -> RestoreReport:
             with self._lock:
                 return table_maintenance.restore(
-                    self._tables.newest(table), self.uri(table), version, info, self.storage_options
+                    self._tables.newest(table),
+                    self.uri(table),
+                    version,
+                    info,
+                    layout_of(table),
+                    self.storage_options,
                 )
 
         report, _ = self._with_retries(table, attempt)
@@ -286,7 +296,7 @@ class Lakehouse:
         table: str,
         zorder_by: Sequence[str] = (),
         *,
-        keys: Sequence[PartitionKey] | None = None,
+        keys: Sequence[TableKey] | None = None,
     ) -> OptimizeReport:
         """Compact the files of partitions; rows stay the same.
 
@@ -304,8 +314,9 @@ class Lakehouse:
         def attempt() -> OptimizeReport:
             with self._lock:
                 opened = self._tables.newest(table)
-                table_maintenance.require_columns(table, zorder_by, schema_of(opened))
-                return table_maintenance.optimize(opened, zorder_by, keys, self.parquet)
+                layout = layout_of(table)
+                table_maintenance.require_columns(table, zorder_by, schema_of(opened), layout)
+                return table_maintenance.optimize(opened, zorder_by, layout, keys, self.parquet)
 
         report, _ = self._with_retries(table, attempt)
         return report
@@ -353,7 +364,7 @@ class Lakehouse:
         table: str,
         frame: pl.DataFrame,
         written: Sequence[PartitionFile],
-        keys: Sequence[PartitionKey],
+        keys: Sequence[TableKey],
         info: Mapping[str, str],
     ) -> tuple[int, int]:
         """Try one log entry on the newest version; its number, and the files it replaced."""
@@ -363,17 +374,18 @@ class Lakehouse:
         with self._lock:
             opened = self._tables.newest(table)
             partition_frames.require_same_schema(table, frame.schema, schema_of(opened))
-            held = files_of(opened)
+            layout = layout_of(table)
+            held = files_of(opened, layout)
             if written and _names_any(held, written):
                 # The entry was taken, and what the library does after it (a checkpoint) failed.
                 return int(opened.version()), 0
-            replaced = of_keys(held, keys)
+            replaced = of_keys(held, layout, keys)
             now = time.time_ns() // 1_000_000
             actions: list[Any] = [
                 AddAction(
                     path=file.path,
                     size=file.size,
-                    partition_values=file.partition_values,
+                    partition_values=dict(file.partition_values),
                     modification_time=file.written_ms,
                     data_change=True,
                     stats=json.dumps({"numRecords": file.rows}),
@@ -381,9 +393,9 @@ class Lakehouse:
                 for file in written
             ]
             actions += [
-                RemoveAction(path, True, now, size, {"symbol": symbol, "date": day.isoformat()})
-                for path, size, symbol, day in replaced.select(
-                    "path", "bytes", "symbol", "date"
+                RemoveAction(path, True, now, size, layout.texts_of(outer, inner))
+                for path, size, outer, inner in replaced.select(
+                    "path", "bytes", *layout.columns
                 ).rows()
             ]
             version = int(opened.version())
@@ -391,12 +403,12 @@ class Lakehouse:
                 actions,
                 "append",  # the only mode that takes a list of removals
                 opened.schema(),
-                list(PARTITION_COLUMNS),
+                list(layout.columns),
                 commit_properties=CommitProperties(
                     custom_metadata={
                         **info,
                         "operationName": "replace_partitions",
-                        "operationParameters": {"predicate": partition_frames.predicate(keys)},
+                        "operationParameters": {"predicate": layout.predicate(keys)},
                     },
                     max_commit_retries=0,
                 ),
@@ -441,7 +453,7 @@ class Lakehouse:
 
     def _files(self, table: str) -> pl.DataFrame:
         with self._lock:
-            return files_of(self._tables.newest(table))
+            return files_of(self._tables.newest(table), layout_of(table))
 
     def _counted(self, table: str, files: pl.DataFrame) -> pl.DataFrame:
         """Files with the row counts that another writer left out of the log."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mr_platform.errors import TableError
-from mr_platform.gateways.partition_files import PARTITION_COLUMNS, is_local
+from mr_platform.gateways.partition_files import is_local
+from mr_platform.gateways.partition_layout import layout_of
 from mr_platform.gateways.storage_faults import told_as_storage_error
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class OpenTables:
                     self.uri(table),
                     Schema.from_arrow(columns.clear().to_arrow().schema),
                     mode="error",
-                    partition_by=list(PARTITION_COLUMNS),
+                    partition_by=list(layout_of(table).columns),
                     name=table,
                     configuration=_TABLE_OPTIONS,
                     storage_options=self.storage_options,

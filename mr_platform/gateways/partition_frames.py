@@ -7,13 +7,11 @@ Not here: files and the log (``lakehouse.py``), rules on values (``chain/``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import polars as pl
 
 from mr_platform.errors import TableError
-from mr_platform.gateways.partition_files import PARTITION_COLUMNS, PARTITION_TYPES
-from mr_platform.trading_calendar import PartitionKey
+from mr_platform.gateways.partition_layout import PartitionLayout, TableKey, layout_of
 
 # The types that Delta stores and Polars reads back unchanged.
 _STORABLE = frozenset(
@@ -26,13 +24,13 @@ _NAMED = 8  # columns or partitions that a message names before it says "and n m
 
 
 def rows_by_key(
-    table: str, frame: pl.DataFrame, keys: Sequence[PartitionKey]
-) -> dict[PartitionKey, pl.DataFrame]:
+    table: str, frame: pl.DataFrame, keys: Sequence[TableKey]
+) -> dict[TableKey, pl.DataFrame]:
     """Split a frame by partition; partitions without rows have no entry.
 
     Args:
         table: Name for messages.
-        frame: Rows with the columns symbol and date.
+        frame: Rows with the partition columns of the table.
         keys: Partitions that rows may belong to.
 
     Returns:
@@ -46,30 +44,34 @@ def rows_by_key(
         raise TableError(
             "no partitions were named", place=table, next_step="Name the partitions to replace"
         )
+    layout = layout_of(table)
     wrong = [
         f"{name} was {frame.schema.get(name, 'absent')}, must be {kind}"
-        for name, kind in PARTITION_TYPES.items()
+        for name, kind in layout.schema.items()
         if frame.schema.get(name) != kind
     ]
     if wrong:
         raise TableError(f"partition columns differ: {'; '.join(wrong)}", place=table)
     spans = (
         frame.lazy()
-        .select(*PARTITION_COLUMNS, row=pl.int_range(pl.len()))
-        .group_by(PARTITION_COLUMNS)
+        .select(*layout.columns, row=pl.int_range(pl.len()))
+        .group_by(layout.columns)
         .agg(first=pl.col("row").min(), last=pl.col("row").max(), rows=pl.len())
-        .sort("date", "symbol", nulls_last=True)
+        .sort(*reversed(layout.columns), nulls_last=True)
         .collect()
     )
-    _require_inside(table, spans, set(keys))
+    _require_inside(table, layout, spans, set(keys))
     if spans.select((pl.col("last") - pl.col("first") + 1 == pl.col("rows")).all()).item():
         # Rows of a partition lie together: slices cost nothing, a split copies every column.
         return {
-            PartitionKey(day, symbol): frame.slice(first, rows)
-            for symbol, day, first, rows in spans.select("symbol", "date", "first", "rows").rows()
+            layout.key(outer, inner): frame.slice(first, rows)
+            for outer, inner, first, rows in spans.select(*layout.columns, "first", "rows").rows()
         }
-    parts = frame.partition_by(PARTITION_COLUMNS, as_dict=True, maintain_order=True)
-    return {key: parts[(key.symbol, key.date)] for key in sorted(_keys_of(spans))}
+    parts = frame.partition_by(layout.columns, as_dict=True, maintain_order=True)
+    return {
+        layout.key(outer, inner): parts[(outer, inner)]
+        for outer, inner in spans.select(layout.columns).rows()
+    }
 
 
 def require_storable(table: str, schema: Mapping[str, pl.DataType]) -> None:
@@ -124,24 +126,13 @@ def require_same_schema(
     )
 
 
-def predicate(keys: Sequence[PartitionKey]) -> str:
-    """SQL predicate that holds for exactly the rows of these partitions.
-
-    Dates are grouped by symbol, so partitions that form no rectangle are still met exactly.
-    """
-    ordered = sorted(set(keys), key=lambda key: (key.symbol, key.date))
-    terms = []
-    for symbol, group in groupby(ordered, key=lambda key: key.symbol):
-        days = ", ".join(f"'{key.date.isoformat()}'" for key in group)
-        terms.append(f"(symbol = '{symbol}' AND date IN ({days}))")
-    return " OR ".join(terms)
-
-
-def _require_inside(table: str, spans: pl.DataFrame, keys: set[PartitionKey]) -> None:
+def _require_inside(
+    table: str, layout: PartitionLayout, spans: pl.DataFrame, keys: set[TableKey]
+) -> None:
     outside = [
-        (f"{day}|{symbol}", rows)
-        for symbol, day, rows in spans.select("symbol", "date", "rows").rows()
-        if symbol is None or day is None or PartitionKey(day, symbol) not in keys
+        (f"{inner}|{outer}", rows)
+        for outer, inner, rows in spans.select(*layout.columns, "rows").rows()
+        if outer is None or inner is None or layout.key(outer, inner) not in keys
     ]
     if outside:
         count = sum(rows for _, rows in outside)
@@ -151,10 +142,6 @@ def _require_inside(table: str, spans: pl.DataFrame, keys: set[PartitionKey]) ->
             place=table,
             next_step="Name these partitions too, or leave their rows out; nothing was written",
         )
-
-
-def _keys_of(spans: pl.DataFrame) -> list[PartitionKey]:
-    return [PartitionKey(day, symbol) for symbol, day in spans.select(PARTITION_COLUMNS).rows()]
 
 
 def _listed(names: Sequence[str]) -> str:

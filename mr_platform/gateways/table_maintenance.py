@@ -17,9 +17,9 @@ import polars as pl
 
 from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import TableError
-from mr_platform.gateways.partition_files import PARTITION_COLUMNS, is_local, polars_options
+from mr_platform.gateways.partition_files import is_local, polars_options
+from mr_platform.gateways.partition_layout import PartitionLayout, TableKey
 from mr_platform.gateways.table_state import at_version, files_of, require_files
-from mr_platform.trading_calendar import PartitionKey
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable, WriterProperties
@@ -95,6 +95,7 @@ def restore(
     uri: str,
     version: int,
     info: Mapping[str, str],
+    layout: PartitionLayout,
     storage_options: Mapping[str, str] | None,
 ) -> RestoreReport:
     """Commit an earlier version as the newest.
@@ -107,7 +108,7 @@ def restore(
 
     newest = int(opened.version())
     past = at_version(uri, version, newest, storage_options)
-    require_files(uri, version, files_of(past)["path"].to_list())
+    require_files(uri, version, files_of(past, layout)["path"].to_list())
     metrics = opened.restore(
         version,
         commit_properties=CommitProperties(custom_metadata=dict(info), max_commit_retries=0),
@@ -120,7 +121,12 @@ def restore(
     )
 
 
-def require_columns(table: str, columns: Sequence[str], schema: Mapping[str, pl.DataType]) -> None:
+def require_columns(
+    table: str,
+    columns: Sequence[str],
+    schema: Mapping[str, pl.DataType],
+    layout: PartitionLayout,
+) -> None:
     """Refuse z-order columns that the data files don't have.
 
     Raises:
@@ -133,7 +139,7 @@ def require_columns(table: str, columns: Sequence[str], schema: Mapping[str, pl.
             place=table,
             next_step=f"Columns: {', '.join(schema)}",
         )
-    partition = [name for name in columns if name in PARTITION_COLUMNS]
+    partition = [name for name in columns if name in layout.columns]
     if partition:
         raise TableError(
             f"{', '.join(partition)} can't be z-ordered: rows are parted by it already",
@@ -144,7 +150,8 @@ def require_columns(table: str, columns: Sequence[str], schema: Mapping[str, pl.
 def optimize(
     opened: DeltaTable,
     zorder_by: Sequence[str],
-    keys: Sequence[PartitionKey] | None,
+    layout: PartitionLayout,
+    keys: Sequence[TableKey] | None,
     parquet: ParquetSettings,
 ) -> OptimizeReport:
     """Compact partitions, along a z-order curve where columns are named.
@@ -152,7 +159,7 @@ def optimize(
     Raises:
         CommitFailedError: Another writer replaced the same partitions meanwhile.
     """
-    filters = _rectangles(keys)
+    filters = _rectangles(layout, keys)
     properties = _writer_properties(parquet)
     reports = []
     for part in filters:
@@ -228,19 +235,14 @@ def _version_of(entry: Mapping[str, Any]) -> TableVersion:
 
 
 def _rectangles(
-    keys: Sequence[PartitionKey] | None,
+    layout: PartitionLayout,
+    keys: Sequence[TableKey] | None,
 ) -> list[list[tuple[str, str, Any]] | None]:
-    """Partition filters that together meet exactly the keys: one per symbol; None is all."""
+    """Partition filters that together meet exactly the keys: one per outer value; None is all."""
     if keys is None:
         return [None]
-    symbols = sorted({key.symbol for key in keys})
-    return [
-        [
-            ("symbol", "=", symbol),
-            ("date", "in", sorted({k.date.isoformat() for k in keys if k.symbol == symbol})),
-        ]
-        for symbol in symbols
-    ]
+    outer, inner = layout.columns
+    return [[(outer, "=", value), (inner, "in", texts)] for value, texts in layout.rectangles(keys)]
 
 
 def _writer_properties(parquet: ParquetSettings) -> WriterProperties:

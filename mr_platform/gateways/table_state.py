@@ -14,17 +14,15 @@ import polars as pl
 
 from mr_platform.errors import TableError
 from mr_platform.gateways.partition_files import is_local
-from mr_platform.trading_calendar import PartitionKey
+from mr_platform.gateways.partition_layout import PartitionLayout, TableKey
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_FILE_COLUMNS = {
-    "path": pl.String,
-    "bytes": pl.Int64,
-    "rows": pl.Int64,
-    "symbol": pl.String,
-    "date": pl.Date,
+_FILE_COLUMNS: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "bytes": pl.Int64(),
+    "rows": pl.Int64(),
 }
 
 
@@ -33,12 +31,12 @@ def schema_of(opened: DeltaTable) -> dict[str, pl.DataType]:
     return dict(pl.Schema(opened.schema()))
 
 
-def files_of(opened: DeltaTable) -> pl.DataFrame:
+def files_of(opened: DeltaTable, layout: PartitionLayout) -> pl.DataFrame:
     """Data files of a version.
 
     Returns:
         One row per file: path (relative), bytes, rows (null where the writer kept no count),
-        symbol, date.
+        and the partition columns.
     """
     actions = pl.DataFrame(opened.get_add_actions(flatten=True))
     if "num_records" not in actions.columns:
@@ -47,18 +45,13 @@ def files_of(opened: DeltaTable) -> pl.DataFrame:
         "path",
         bytes="size_bytes",
         rows="num_records",
-        symbol="partition.symbol",
-        date="partition.date",
-    ).cast(_FILE_COLUMNS)  # type: ignore[arg-type]
+        **{name: f"partition.{name}" for name in layout.columns},
+    ).cast(pl.Schema(_FILE_COLUMNS | layout.schema))
 
 
-def of_keys(files: pl.DataFrame, keys: Sequence[PartitionKey]) -> pl.DataFrame:
-    """Those files that belong to exactly these (date, symbol) pairs."""
-    wanted = pl.DataFrame(
-        {"symbol": [key.symbol for key in keys], "date": [key.date for key in keys]},
-        schema={"symbol": pl.String, "date": pl.Date},
-    )
-    return files.join(wanted.unique(), on=["symbol", "date"], how="semi")
+def of_keys(files: pl.DataFrame, layout: PartitionLayout, keys: Sequence[TableKey]) -> pl.DataFrame:
+    """Those files that belong to exactly these partitions."""
+    return files.join(layout.frame(keys).unique(), on=layout.columns, how="semi")
 
 
 def at_version(

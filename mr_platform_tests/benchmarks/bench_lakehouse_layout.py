@@ -24,6 +24,7 @@ import polars as pl
 from mr_platform.config.settings import ParquetSettings
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.partition_files import polars_options, write_partition
+from mr_platform.gateways.partition_layout import SYMBOL_DATE
 from mr_platform.trading_calendar import PartitionKey
 
 DAY = dt.date(2025, 8, 29)
@@ -150,7 +151,7 @@ def writers(frame: pl.DataFrame, folder: Path) -> None:
         ("deltalake writer, mode=overwrite, predicate", best(replace_where)),
         (
             "data file alone",
-            best(lambda: write_partition(str(folder / "file"), KEY, frame, settings)),
+            best(lambda: write_partition(str(folder / "file"), SYMBOL_DATE, KEY, frame, settings)),
         ),
         (
             "Lakehouse.replace_partitions",

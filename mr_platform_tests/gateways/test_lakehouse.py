@@ -4,6 +4,7 @@ import datetime as dt
 import errno
 import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -397,12 +398,12 @@ def test_a_writer_that_loses_every_race_says_so_and_leaves_no_files(
     of_keys = lakehouse_module.of_keys
     turns = []
 
-    def rival_first(files: pl.DataFrame, keys: list[PartitionKey]) -> pl.DataFrame:
+    def rival_first(files: pl.DataFrame, layout: Any, keys: list[PartitionKey]) -> pl.DataFrame:
         """The rival commits after the loser has read the newest version."""
         if keys == [NIFTY]:
             turns.append(1)
             rival.replace_partitions(TABLE, rows_of([BANKNIFTY], len(turns)), [BANKNIFTY])
-        return of_keys(files, keys)
+        return of_keys(files, layout, keys)
 
     monkeypatch.setattr(lakehouse_module, "of_keys", rival_first)
     with pytest.raises(TableConflictError, match="3 attempts") as lost:
@@ -424,12 +425,12 @@ def test_a_writer_that_loses_one_race_replaces_what_the_winner_wrote(
     of_keys = lakehouse_module.of_keys
     turns = []
 
-    def rival_first(files: pl.DataFrame, keys: list[PartitionKey]) -> pl.DataFrame:
+    def rival_first(files: pl.DataFrame, layout: Any, keys: list[PartitionKey]) -> pl.DataFrame:
         turns.append(1)
         if len(turns) == 1:
             # NIFTY has no files yet: nothing that the loser removes tells of the conflict
             rival.replace_partitions(TABLE, rows_of([NIFTY], 5), [NIFTY])
-        return of_keys(files, keys)
+        return of_keys(files, layout, keys)
 
     monkeypatch.setattr(lakehouse_module, "of_keys", rival_first)
     report = second.replace_partitions(TABLE, rows_of([NIFTY], 6), [NIFTY])

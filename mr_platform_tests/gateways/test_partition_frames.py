@@ -8,7 +8,6 @@ from polars.testing import assert_frame_equal
 
 from mr_platform.errors import TableError
 from mr_platform.gateways.partition_frames import (
-    predicate,
     require_same_schema,
     require_storable,
     rows_by_key,
@@ -87,10 +86,3 @@ def test_equal_columns_pass() -> None:
 def test_types_that_delta_would_change_are_refused(kind: pl.DataType) -> None:
     with pytest.raises(TableError, match=r"x \("):
         require_storable("t", {"x": kind})
-
-
-def test_a_predicate_groups_dates_by_symbol_and_drops_repeats() -> None:
-    assert predicate([MONDAY_NIFTY, NIFTY, NIFTY, BANKNIFTY]) == (
-        "(symbol = 'BANKNIFTY' AND date IN ('2025-08-29'))"
-        " OR (symbol = 'NIFTY' AND date IN ('2025-08-29', '2025-09-01'))"
-    )

@@ -4,6 +4,7 @@ import datetime as dt
 
 import polars as pl
 
+from mr_platform.gateways.partition_layout import SYMBOL_DATE
 from mr_platform.gateways.table_state import of_keys
 from mr_platform_tests.gateways.lakehouse_writers import BANKNIFTY, MONDAY_NIFTY, NIFTY
 
@@ -17,12 +18,12 @@ FILES = pl.DataFrame(
 
 
 def test_files_of_pairs_are_not_the_rectangle_around_them() -> None:
-    assert of_keys(FILES, [BANKNIFTY, MONDAY_NIFTY])["path"].to_list() == ["b", "c"]
+    assert of_keys(FILES, SYMBOL_DATE, [BANKNIFTY, MONDAY_NIFTY])["path"].to_list() == ["b", "c"]
 
 
 def test_a_key_named_twice_yields_its_files_once() -> None:
-    assert of_keys(FILES, [NIFTY, NIFTY])["path"].to_list() == ["a"]
+    assert of_keys(FILES, SYMBOL_DATE, [NIFTY, NIFTY])["path"].to_list() == ["a"]
 
 
 def test_no_keys_yield_no_files() -> None:
-    assert of_keys(FILES, []).is_empty()
+    assert of_keys(FILES, SYMBOL_DATE, []).is_empty()
