@@ -1,0 +1,243 @@
+"""A report on portfolios as one HTML page that holds everything it shows.
+
+Here: the text of the page; its pictures are data URIs, and it asks nothing of any server.
+Not here: the pictures (``portfolio_picture.py``), rows of its tables (``portfolio_rows.py``), where
+the page is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from mr_platform.pictures.day_page import data_uri
+from mr_platform.pictures.equity_plots import amount
+from mr_platform.pictures.portfolio_picture import PortfolioPicture, portfolio_pictures
+from mr_platform.pictures.portfolio_rows import (
+    Figure,
+    Group,
+    figure_groups,
+    member_table,
+    summary_cells,
+    summary_columns,
+)
+from mr_platform.pictures.search_plots import search_name
+from mr_platform.portfolio.portfolio_facts import ReportFacts
+from mr_platform.portfolio.report_warnings import report_warnings
+
+_STYLE = """
+:root { color-scheme: light; }
+body { margin: 0 auto; max-width: 1240px; padding: 24px 28px 48px; background: #fff; color: #1f2933;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+h1 { font-size: 26px; margin: 0 0 4px; }
+h2 { font-size: 17px; margin: 0 0 4px; }
+nav { margin: 14px 0 6px; display: flex; flex-wrap: wrap; gap: 4px 18px; }
+nav a { color: #0072b2; text-decoration: none; white-space: nowrap; }
+nav a:hover { text-decoration: underline; }
+dl { display: flex; flex-wrap: wrap; gap: 10px 34px; margin: 14px 0; }
+dt { color: #5f6b76; font-size: 12.5px; }
+dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+section { margin: 26px 0; border-top: 1px solid #e6eaee; padding-top: 12px; }
+img { width: 100%; height: auto; display: block; }
+p.about { color: #5f6b76; max-width: 88ch; margin: 2px 0 0; }
+.warnings { border-left: 4px solid #d55e00; background: #fdf3ec; padding: 8px 14px;
+  margin: 14px 0; }
+.warnings ul { margin: 4px 0; padding-left: 22px; }
+.warnings li { margin: 4px 0; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+code { background: #f3f5f8; border-radius: 3px; padding: 1px 5px; font-size: 13px;
+  overflow-wrap: anywhere; }
+table { border-collapse: collapse; margin: 12px 0; font-size: 13px;
+  font-variant-numeric: tabular-nums; }
+caption { text-align: left; color: #5f6b76; padding-bottom: 4px; }
+th, td { text-align: left; padding: 3px 12px 3px 0; border-bottom: 1px solid #e6eaee;
+  vertical-align: baseline; }
+th { font-weight: 600; }
+td, th { white-space: nowrap; }
+td.n, th.n { text-align: right; }
+th.n, td.what { white-space: normal; }
+tr.best td { background: #eaf3fa; font-weight: 600; }
+tr.group th { padding-top: 14px; color: #0072b2; }
+td.what { color: #5f6b76; }
+summary { cursor: pointer; color: #0072b2; margin: 12px 0; }
+footer { color: #5f6b76; font-size: 13px; margin-top: 30px; }
+@media print { nav, summary { display: none; } section { break-inside: avoid; } }
+"""
+
+_ORDER = (
+    "equity", "figures", "composition", "members", "correlation", "sizes", "portfolios",
+    "convergence",
+)  # fmt: skip
+
+FOLDED_ROWS = 24
+"""A table of all portfolios longer than this shows as many of the best, the rest folded away."""
+
+_HASH_SHOWN = 16
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the returns of a report come from.
+
+    Attributes:
+        files: Names of the sources, as a reader knows them.
+        content_hash: Hex digest of what was read.
+    """
+
+    files: tuple[str, ...]
+    content_hash: str
+
+
+def portfolio_page(
+    report: ReportFacts,
+    origin: Origin,
+    *,
+    dropped: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    pictures: Sequence[PortfolioPicture] | None = None,
+) -> str:
+    """The page of a report; the same report gives the same text.
+
+    Args:
+        report: The facts.
+        origin: Where the returns come from.
+        dropped: Members that were asked for and are not among the strategies.
+        notes: More that a reader should know, a sentence each, plain text; told first.
+        pictures: Pictures that were drawn already; None draws them.
+    """
+    shown = portfolio_pictures(report) if pictures is None else pictures
+    title = f"Portfolio of {report.best.found.size} of {report.strategies:,} strategies"
+    found = {each.name: (each.title, _picture(each)) for each in shown} | {
+        "figures": ("Figures", _figures(figure_groups(report))),
+        "members": ("Members", _members(report)),
+        "portfolios": ("All portfolios", _summary(report)),
+    }
+    sections = [(name, *found[name]) for name in _ORDER if name in found]
+    links = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections)
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        _facts(report, origin),
+        _warnings((*notes, *report_warnings(report, dropped))),
+        f"<nav>{links}</nav>",
+        *(text for _, _, text in sections),
+        f"<footer>Data: {_sources(origin)}; content hash <code>{escape(origin.content_hash)}"
+        "</code>. Every figure is taken from rows as they came, one after the other: nothing is "
+        "compounded, costs of trading are those of the source.</footer>",
+    ]  # fmt: skip
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
+        "</head>\n<body>\n" + "\n".join(part for part in body if part) + "\n</body>\n</html>\n"
+    )
+
+
+def _facts(report: ReportFacts, origin: Origin) -> str:
+    best, dates = report.best, report.dates
+    legacy = best.series.legacy
+    facts = {
+        "found by": search_name(best.found),
+        "fitness": f"{best.found.fitness:.6g}",
+        f"ROI, {report.settings.unit}": amount(legacy["roi"]),
+        f"drawdown, {report.settings.unit}": amount(legacy["max_drawdown"]),
+        "winning rows": f"{100 * legacy['win_rate']:.1f} %",
+        "mean correlation": f"{best.mean_correlation:.3f}",
+        "rows": f"{dates.size:,}, {dates[0]} to {dates[-1]}",
+        "portfolios compared": f"{len(report.portfolios):,}",
+        "data": f"{', '.join(origin.files)} ({origin.content_hash[:_HASH_SHOWN]})",
+    }
+    pairs = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in facts.items()
+    )
+    return f"<dl>{pairs}</dl>"
+
+
+def _warnings(texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    entries = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f'<div class="warnings">Before these figures are trusted<ul>{entries}</ul></div>'
+
+
+def _picture(each: PortfolioPicture) -> str:
+    return (
+        f'<section id="{escape(each.name)}"><img alt="{escape(each.title)}" '
+        f'src="{data_uri(each.png)}"><p class="about">{escape(each.about)}</p></section>'
+    )
+
+
+def _summary(report: ReportFacts) -> str:
+    ordered = report.table.with_row_index("place").sort(
+        "fitness", "size", "algorithm", "form", descending=[True, False, False, False]
+    )
+    head = _head(summary_columns(report.settings))
+    best = report.portfolios.index(report.best.found)
+    rows = [
+        _row(summary_cells(row), ' class="best"' if row["place"] == best else "")
+        for row in ordered.iter_rows(named=True)
+    ]
+    first, rest = rows[:FOLDED_ROWS], rows[FOLDED_ROWS:]
+    text = f'<div class="wide"><table>{head}{"".join(first)}</table></div>'
+    if rest:
+        text += (
+            f'<details><summary>{len(rest)} more</summary><div class="wide"><table>{head}'
+            f"{''.join(rest)}</table></div></details>"
+        )
+    return f'<section id="portfolios"><h2>All portfolios, the best first</h2>{text}</section>'
+
+
+def _figures(groups: Sequence[Group]) -> str:
+    head = _head((("figure", False), ("portfolio", True), ("all strategies", True),
+                  ("unit", False), ("what it is", False)))  # fmt: skip
+    lines = "".join(
+        f'<tr class="group"><th colspan="5">{escape(group.title)}</th></tr>'
+        + "".join(map(_figure, group.figures))
+        for group in groups
+    )
+    return (
+        '<section id="figures"><h2>Figures</h2><div class="wide"><table>'
+        f"{head}{lines}</table></div></section>"
+    )
+
+
+def _figure(figure: Figure) -> str:
+    return (
+        f'<tr><td>{escape(figure.name)}</td><td class="n">{escape(figure.portfolio)}</td>'
+        f'<td class="n">{escape(figure.universe)}</td><td>{escape(figure.unit)}</td>'
+        f'<td class="what">{escape(figure.what)}</td></tr>'
+    )
+
+
+def _members(report: ReportFacts) -> str:
+    head, cells = member_table(report)
+    rows = "".join(map(_row, cells))
+    return (
+        '<section id="members"><h2>Members</h2><p class="about">Each has the same weight. Its part '
+        "of the deepest fall is what it lost over the shaded span, divided by the number of "
+        "members; negative where it gained. A Kelly share is a capped Kelly fraction, scaled so "
+        "that all fit into the capital.</p>"
+        f'<div class="wide"><table>{_head(head)}{rows}</table></div>'
+        "</section>"
+    )
+
+
+def _head(columns: Sequence[tuple[str, bool]]) -> str:
+    cells = "".join(
+        f'<th class="n">{escape(name)}</th>' if number else f"<th>{escape(name)}</th>"
+        for name, number in columns
+    )
+    return f"<tr>{cells}</tr>"
+
+
+def _row(cells: Sequence[tuple[str, bool]], attributes: str = "") -> str:
+    filled = "".join(
+        f'<td class="n">{escape(text)}</td>' if number else f"<td>{escape(text)}</td>"
+        for text, number in cells
+    )
+    return f"<tr{attributes}>{filled}</tr>"
+
+
+def _sources(origin: Origin) -> str:
+    return ", ".join(f"<code>{escape(name)}</code>" for name in origin.files) or "no source named"

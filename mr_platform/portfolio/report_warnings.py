@@ -1,0 +1,106 @@
+"""What a reader of a portfolio report must know before trusting a figure, in sentences.
+
+Here: which facts call for a warning, and its words.
+Not here: the facts (``portfolio_facts``), how warnings are shown (``pictures/``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from mr_platform.portfolio.legacy_metrics import LEGACY_PERIODS, NO_DRAWDOWN
+from mr_platform.portfolio.portfolio_facts import ReportFacts
+
+FEW_ROWS: Final = 30
+"""Below this many rows every figure of risk is told to rest on few."""
+
+_PERIODS_APART = 0.05
+_NAMED = 5
+
+
+def report_warnings(report: ReportFacts, dropped: Sequence[str] = ()) -> tuple[str, ...]:
+    """Warnings about the best portfolio and its data, the weightiest first; plain text.
+
+    Args:
+        report: The facts.
+        dropped: Members that were asked for and are not among the strategies.
+    """
+    return (*_about_members(report, dropped), *_about_rows(report), *_about_units(report))
+
+
+def _about_members(report: ReportFacts, dropped: Sequence[str]) -> list[str]:
+    best, told = report.best, []
+    names = best.members["name"].to_list()
+    if dropped:
+        told.append(
+            f"{_count(len(dropped), 'member')} left out, not among the strategies of this data: "
+            f"{_listed(dropped)}"
+        )
+    for group in best.duplicates:
+        same = _listed([names[place] for place in group])
+        told.append(f"{len(group)} members are equal in every row, so one position in fact: {same}")
+    constant = [name for name, rho in zip(names, np.diag(best.correlation), strict=True) if not rho]
+    if constant:
+        told.append(
+            f"{_count(len(constant), 'member')} without any variation, correlation taken as 0: "
+            f"{_listed(constant)}"
+        )
+    unread = best.members.filter(~best.members["name_parsed"])["name"].to_list()
+    if unread:
+        told.append(
+            f"{_count(len(unread), 'name')} of no known form, hours and stops unknown: "
+            f"{_listed(unread)}"
+        )
+    return told
+
+
+def _about_rows(report: ReportFacts) -> list[str]:
+    best, rows, told = report.best.series, report.dates.size, []
+    if rows < FEW_ROWS:
+        told.append(f"{_count(rows, 'row')} only: figures of risk rest on very little")
+    told.extend(
+        f"CVaR {level} % is the single worst of {_count(rows, 'row')}, no mean"
+        for level in ("95", "99")
+        if best.standard[f"cvar_{level}_rests_on_one_row"]
+    )
+    if best.legacy["max_drawdown"] <= NO_DRAWDOWN:
+        told.append(
+            "no drawdown: the ratio is not ROI / drawdown but the legacy program's 100 x ROI "
+            "of a gain, 10 x ROI of a loss; Calmar is not defined"
+        )
+    if report.zoned:
+        told.append("a row is a zone of a day, not a whole day; rows are shown one after the other")
+    return told
+
+
+def _about_units(report: ReportFacts) -> list[str]:
+    settings, told = report.settings, []
+    year = report.best.series.standard["periods_a_year"]
+    if np.isnan(year):
+        told.append("all rows bear one date: annual figures of the standard kind are not defined")
+    elif abs(year / LEGACY_PERIODS - 1) > _PERIODS_APART:
+        told.append(
+            f"legacy annual figures take {LEGACY_PERIODS} rows a year, the dates say {year:.1f}: "
+            f"the legacy annual return is {LEGACY_PERIODS / year:.2f} times, its Sharpe ratio "
+            f"{np.sqrt(LEGACY_PERIODS / year):.2f} times what the dates allow"
+        )
+    if settings.unit == "percent":
+        told.append("returns are per cent of the capital, not rupees; risk is told in fractions")
+    elif settings.capital is None:
+        told.append(
+            "returns are rupees and no capital is given: nothing is a return on capital, and no "
+            "risk-free rate is subtracted"
+        )
+    return told
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mr_platform.portfolio.portfolio_facts import FactSettings, report_facts
+from mr_platform.portfolio.report_warnings import report_warnings
+from mr_platform.portfolio.returns import StrategyReturns
+from mr_platform_tests.portfolio.found_portfolios import drawn, found, lone_report, report
+
+
+def told(pnl: np.ndarray, **settings: object) -> str:
+    return "\n".join(report_warnings(lone_report(pnl, **settings)))
+
+
+def test_dropped_members_come_first_and_are_named() -> None:
+    first = report_warnings(report(), tuple(f"gone {n}" for n in range(7)))[0]
+    assert first.startswith("7 members left out")
+    assert first.endswith("gone 0, gone 1, gone 2, gone 3, gone 4 and 2 more")
+    assert "1 member left out" in report_warnings(report(), ("gone",))[0]
+
+
+def test_names_of_no_known_form_are_told() -> None:
+    assert any("1 name of no known form" in text for text in report_warnings(report()))
+
+
+def test_the_single_worst_row_is_told_of_the_99_per_cent_tail() -> None:
+    texts = "\n".join(report_warnings(report()))
+    assert "CVaR 99 % is the single worst of 40 rows" in texts
+    assert "CVaR 95 %" not in texts
+
+
+def test_few_rows_and_one_date() -> None:
+    text = told(np.array([[3.0, -1.0]]))
+    assert "1 row only" in text
+    assert "all rows bear one date" in text
+    assert "CVaR 95 % is the single worst of 1 row," in text
+
+
+def test_no_drawdown() -> None:
+    assert "no drawdown" in told(np.array([[3.0], [1.0]]))
+    assert "no drawdown" not in told(np.array([[3.0], [-1.0]]))
+
+
+def test_equal_and_constant_members() -> None:
+    text = told(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
+    assert "2 members are equal in every row" in text
+    assert "1 member without any variation" in text
+
+
+def test_legacy_years_are_told_where_the_dates_say_otherwise() -> None:
+    assert "4.7" in "\n".join(report_warnings(report()))
+    assert "legacy annual" not in "\n".join(report_warnings(report(periods_a_year=250.0)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [({}, "no capital is given"), ({"unit": "percent"}, "per cent of the capital")],
+)
+def test_units(settings: dict, word: str) -> None:
+    assert word in report_warnings(report(**settings))[-1]
+
+
+def test_a_capital_needs_no_warning_of_units() -> None:
+    assert not any("capital" in text for text in report_warnings(report(capital=1e6)))
+
+
+def test_zones_are_told() -> None:
+    plain = drawn(rows=4)
+    days = np.repeat(plain.dates[:2], 2)
+    zoned = StrategyReturns(plain.pnl, plain.names, days, ("A", "B", "A", "B"))
+    texts = report_warnings(report_facts(zoned, [found(0, 1)], FactSettings()))
+    assert any("zone of a day" in text for text in texts)
