@@ -19,8 +19,8 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ import polars as pl
 from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import PlatformError, TableConflictError, TableError
 from mr_platform.gateways import partition_files, partition_frames, table_maintenance
+from mr_platform.gateways.commits import CommitReport, checked_info
 from mr_platform.gateways.open_tables import OpenTables, delta_faults
 from mr_platform.gateways.partition_files import PartitionFile
 from mr_platform.gateways.partition_layout import TableKey, layout_of
@@ -45,44 +46,12 @@ from mr_platform.gateways.table_state import (
     of_keys,
     require_files,
     schema_of,
+    with_counts,
 )  # fmt: skip
 
 Result = TypeVar("Result")
 
-_RESERVED_INFO = frozenset(
-    {
-        "timestamp", "operation", "engineInfo", "operationParameters", "readVersion",
-        "isolationLevel", "isBlindAppend", "userId", "userName", "userMetadata",
-    }
-)  # fmt: skip
 _MAX_PAUSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class CommitReport:
-    """What one ``replace_partitions`` did.
-
-    Attributes:
-        table: Name of the table.
-        version: Version of the table that this commit made.
-        partitions: Number of partitions replaced.
-        rows: Rows written.
-        files: Data files written.
-        files_removed: Data files of earlier generations that this commit replaced.
-        bytes_written: Size of the data files.
-        attempts: 1, plus one for every other writer that came in between.
-        seconds: Wall time, data files and commit.
-    """
-
-    table: str
-    version: int
-    partitions: int
-    rows: int
-    files: int
-    files_removed: int
-    bytes_written: int
-    attempts: int
-    seconds: float
 
 
 class Lakehouse:
@@ -155,7 +124,7 @@ class Lakehouse:
         files = self._files(table)
         unknown = files.filter(pl.col("rows").is_null())
         if not unknown.is_empty():
-            files = self._counted(table, files)
+            files = with_counts(self.uri(table), files, self.storage_options)
         columns = layout_of(table).columns
         return files.group_by(columns).agg(pl.col("rows").sum()).sort(columns)
 
@@ -227,37 +196,46 @@ class Lakehouse:
             TableConflictError: Other writers came in between at every attempt.
             StorageError: Files could not be written; the table is as it was.
         """
-        started = time.perf_counter()
-        uri = self.uri(table)
-        info = _checked_info(table, commit_info)
-        layout = layout_of(table)
+        info = checked_info(table, commit_info)
         groups = partition_frames.rows_by_key(table, frame, keys)
-        self._ensure(table, frame)
-        written: list[PartitionFile] = []
-        try:
-            for key, rows in groups.items():
-                written.append(
-                    partition_files.write_partition(
-                        uri, layout, key, rows, self.parquet, self.storage_options
-                    )
-                )
-            (version, removed), attempts = self._with_retries(
-                table, lambda: self._commit(table, frame, written, keys, info)
+        return self._replace(table, frame, groups.items(), keys, info)
+
+    def replace_one_by_one(
+        self,
+        table: str,
+        parts: Iterable[tuple[TableKey, pl.DataFrame]],
+        *,
+        commit_info: Mapping[str, str] | None = None,
+    ) -> CommitReport:
+        """As :meth:`replace_partitions`, with one partition in memory at a time.
+
+        Args:
+            table: Name of the table.
+            parts: Partitions, each once, with their rows; read one after the other.
+            commit_info: Facts kept in the table's history, such as the run id.
+
+        Raises:
+            TableError: No partition, rows outside their partition, or columns that differ from
+                the table's: nothing was written.
+            TableConflictError: Other writers came in between at every attempt.
+            StorageError: Files could not be written; the table is as it was.
+        """
+        info = checked_info(table, commit_info)
+        remaining = iter(parts)
+        first = next(remaining, None)
+        if first is None:
+            raise TableError(
+                "no partitions were named", place=table, next_step="Name the partitions to replace"
             )
-        except BaseException:
-            self._discard_uncommitted(table, written)
-            raise
-        return CommitReport(
-            table=table,
-            version=version,
-            partitions=len(set(keys)),
-            rows=frame.height,
-            files=len(written),
-            files_removed=removed,
-            bytes_written=sum(file.size for file in written),
-            attempts=attempts,
-            seconds=time.perf_counter() - started,
-        )
+        keys: list[TableKey] = []
+
+        def checked() -> Iterator[tuple[TableKey, pl.DataFrame]]:
+            for key, rows in chain([first], remaining):
+                keys.append(key)
+                partition_frames.require_same_schema(table, rows.schema, first[1].schema)
+                yield from partition_frames.rows_by_key(table, rows, [key]).items()
+
+        return self._replace(table, first[1], checked(), keys, info)
 
     # -- keeping tables in shape -----------------------------------------------------------------
 
@@ -275,7 +253,7 @@ class Lakehouse:
             TableError: No such version, or vacuum has removed files of it.
             TableConflictError: Other writers came in between at every attempt.
         """
-        info = _checked_info(table, commit_info)
+        info = checked_info(table, commit_info)
 
         def attempt() -> RestoreReport:
             with self._lock:
@@ -349,6 +327,44 @@ class Lakehouse:
                 )
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _replace(
+        self,
+        table: str,
+        like: pl.DataFrame,
+        parts: Iterable[tuple[TableKey, pl.DataFrame]],
+        keys: Sequence[TableKey],
+        info: Mapping[str, str],
+    ) -> CommitReport:
+        """Write parts, then commit them in the place of ``keys`` (complete once parts are read)."""
+        started = time.perf_counter()
+        uri, layout = self.uri(table), layout_of(table)
+        self._ensure(table, like)
+        written: list[PartitionFile] = []
+        try:
+            for key, rows in parts:
+                written.append(
+                    partition_files.write_partition(
+                        uri, layout, key, rows, self.parquet, self.storage_options
+                    )
+                )
+            (version, removed), attempts = self._with_retries(
+                table, lambda: self._commit(table, like, written, keys, info)
+            )
+        except BaseException:
+            self._discard_uncommitted(table, written)
+            raise
+        return CommitReport(
+            table=table,
+            version=version,
+            partitions=len(set(keys)),
+            rows=sum(file.rows for file in written),
+            files=len(written),
+            files_removed=removed,
+            bytes_written=sum(file.size for file in written),
+            attempts=attempts,
+            seconds=time.perf_counter() - started,
+        )
 
     def _ensure(self, table: str, frame: pl.DataFrame) -> None:
         """Create the table if it is absent; its schema must be the frame's in any case."""
@@ -455,36 +471,7 @@ class Lakehouse:
         with self._lock:
             return files_of(self._tables.newest(table), layout_of(table))
 
-    def _counted(self, table: str, files: pl.DataFrame) -> pl.DataFrame:
-        """Files with the row counts that another writer left out of the log."""
-        counts = [
-            rows
-            if rows is not None
-            else pl.scan_parquet(
-                f"{self.uri(table)}/{path}",
-                glob=False,
-                hive_partitioning=False,
-                storage_options=self.storage_options,
-            )
-            .select(pl.len())
-            .collect()
-            .item()
-            for path, rows in files.select("path", "rows").rows()
-        ]
-        return files.with_columns(rows=pl.Series(counts, dtype=pl.Int64))
-
 
 def _names_any(files: pl.DataFrame, written: Sequence[PartitionFile]) -> bool:
     """Whether a version names a file just written (one entry adds all of them or none)."""
     return bool(files["path"].is_in([file.path for file in written]).any())
-
-
-def _checked_info(table: str, info: Mapping[str, str] | None) -> dict[str, str]:
-    facts = dict(info or {})
-    taken = sorted(_RESERVED_INFO & facts.keys())
-    if taken:
-        raise TableError(
-            f"commit facts can't be named {', '.join(taken)}: the log writes these itself",
-            place=table,
-        )
-    return facts

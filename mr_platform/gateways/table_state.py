@@ -106,3 +106,22 @@ def require_files(uri: str, version: int, paths: Sequence[str]) -> None:
             place=uri,
             next_step="Choose a newer version; mr table history shows them",
         )
+
+
+def with_counts(
+    uri: str, files: pl.DataFrame, storage_options: Mapping[str, str] | None
+) -> pl.DataFrame:
+    """Files with the row counts that another writer left out of the log."""
+    options = dict(storage_options) if storage_options else None
+    counts = [
+        rows
+        if rows is not None
+        else pl.scan_parquet(
+            f"{uri}/{path}", glob=False, hive_partitioning=False, storage_options=options
+        )
+        .select(pl.len())
+        .collect()
+        .item()
+        for path, rows in files.select("path", "rows").rows()
+    ]
+    return files.with_columns(rows=pl.Series(counts, dtype=pl.Int64))
