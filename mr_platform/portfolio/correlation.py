@@ -25,6 +25,9 @@ Flags = npt.NDArray[np.bool_]
 CHUNK_BYTES = 4 << 20
 """Bytes of columns gathered at a time: small enough for the cache of a processor."""
 
+GATHERED_BYTES = 2 << 20
+"""Bytes of members gathered at a time, all of a portfolio's together."""
+
 PRODUCTS_AT_ONCE = 1 << 16
 """Products of pairs taken at a time."""
 
@@ -70,7 +73,7 @@ def varying(z: Matrix) -> Flags:
     return np.asarray(z.any(axis=0))
 
 
-def mean_correlation(z: Matrix, members: Members) -> Matrix:
+def mean_correlation(z: Matrix, members: Members, varies: Flags | None = None) -> Matrix:
     """Mean of the signed Pearson correlations of all k(k-1)/2 pairs of each portfolio.
 
     ``(||sum of z||² - k') / (k (k - 1))`` with k' members that are not constant: O(T k) a
@@ -80,6 +83,7 @@ def mean_correlation(z: Matrix, members: Members) -> Matrix:
     Args:
         z: Shape (T, n), from :func:`standardised`.
         members: Shape (P, k), distinct columns of ``z`` in each row.
+        varies: Shape (n,), :func:`varying` of ``z``, which saves taking it anew.
 
     Returns:
         Shape (P,), in [-1/(k-1), 1]; 0 where fewer than two members vary, so also for k = 1.
@@ -87,7 +91,7 @@ def mean_correlation(z: Matrix, members: Members) -> Matrix:
     Raises:
         PortfolioError: Members that are not columns of ``z`` or stand twice in a portfolio.
     """
-    return _gathered(z, members, keep=False)[0]
+    return _gathered(z, members, varies, keep=False)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +119,7 @@ def member_sums(z: Matrix, members: Members) -> MemberSums:
     Raises:
         PortfolioError: As :func:`mean_correlation`.
     """
-    _, sums, counts = _gathered(z, members, keep=True)
+    _, sums, counts = _gathered(z, members, None, keep=True)
     return MemberSums(sums, counts, int(members.shape[1]))
 
 
@@ -256,20 +260,25 @@ def sorted_members(members: Members, strategies: int) -> Members:
     return ordered
 
 
-def _gathered(z: Matrix, members: Members, *, keep: bool) -> tuple[Matrix, Matrix, Members]:
+def _gathered(
+    z: Matrix, members: Members, varies: Flags | None, *, keep: bool
+) -> tuple[Matrix, Matrix, Members]:
     """Mean correlation of each portfolio; sums of columns (where kept); members that vary."""
     ordered = sorted_members(members, z.shape[1])
     portfolios, size = ordered.shape
     rows = np.ascontiguousarray(z.T)
+    width = rows.shape[1]
+    flags = varying(z) if varies is None else varies
+    counts = np.count_nonzero(flags[ordered], axis=1)
     means = np.empty(portfolios)
-    sums = np.empty((portfolios if keep else 0, z.shape[0]))
-    counts = np.zeros(portfolios, dtype=np.int64)
-    for part in _parts(portfolios, z.shape[0]):
-        total = np.zeros((part.stop - part.start, z.shape[0]))
-        for place in range(size):  # one member after the other: a fixed order of addition
-            column = rows[ordered[part, place]]
-            counts[part] += column.any(axis=1)
-            total += column
+    sums = np.empty((portfolios if keep else 0, width))
+    parts = _parts(portfolios, size * width, GATHERED_BYTES)
+    gathered = np.empty((parts[0].stop if parts else 0, size, width))
+    for part in parts:
+        columns = gathered[: part.stop - part.start]
+        # the members are checked, so nothing is clipped: the other modes copy once more
+        np.take(rows, ordered[part], axis=0, out=columns, mode="clip")
+        total = np.add.reduce(columns, axis=1)  # one member after the other: a fixed order
         means[part] = _mean_of_pairs(total, counts[part], size)
         if keep:
             sums[part] = total
@@ -291,8 +300,8 @@ def _squares(rows: Matrix) -> Matrix:
     return squares
 
 
-def _parts(count: int, width: int) -> list[slice]:
-    step = max(1, CHUNK_BYTES // (8 * width))
+def _parts(count: int, width: int, most_bytes: int = CHUNK_BYTES) -> list[slice]:
+    step = max(1, most_bytes // (8 * width))
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 

@@ -24,6 +24,7 @@ from mr_platform.portfolio.correlation import (
     mean_correlation,
     sorted_members,
     standardised,
+    varying,
 )
 from mr_platform.portfolio.returns import Matrix, PortfolioError
 
@@ -41,7 +42,8 @@ CORRELATION_WEIGHT: Final = 10.0
 """Price of a mean correlation of 1, in the unit of the metric whatever that is."""
 
 _FORGIVEN_METRICS = frozenset({"ratio", "less max dd"})
-_FORGIVEN_SHARE = 0.5
+FORGIVEN_SHARE: Final = 0.5
+"""What is left of the price where drawdown is below the threshold."""
 _DRAWDOWN_BYTES = 1 << 20
 
 
@@ -160,6 +162,8 @@ class PortfolioEvaluator:
         settings: The fitness.
         strategies: Shape (n, T), the returns with one strategy after the other, read-only.
         z: Shape (T, n), standardised returns; None where correlation has no price.
+        source_numbers: Shape (n,), the place of each strategy's file among those that balanced
+            mode names, -1 for other files; None outside balanced mode.
     """
 
     def __init__(
@@ -169,7 +173,8 @@ class PortfolioEvaluator:
         self.strategies: Matrix = legacy_metrics.by_strategy(pnl).view()
         self.strategies.flags.writeable = False
         self.z: Matrix | None = standardised(pnl) if settings.correlation_weight else None
-        self._source = _source_numbers(settings.balance, sources, self.strategies.shape[0])
+        self._varies = None if self.z is None else varying(self.z)
+        self.source_numbers = _source_numbers(settings.balance, sources, self.strategies.shape[0])
 
     def evaluate(self, members: Members) -> Evaluation:
         """Fitness of each portfolio and the parts it is made of.
@@ -188,7 +193,7 @@ class PortfolioEvaluator:
         for part in legacy_metrics.parts(portfolios, self.strategies.shape[1] * 8, _DRAWDOWN_BYTES):
             series = legacy_metrics.portfolio_series(self.strategies, ordered[part])
             roi[part], deepest[part], base[part] = self._measured(series)
-        correlation = None if self.z is None else mean_correlation(self.z, ordered)
+        correlation = None if self.z is None else mean_correlation(self.z, ordered, self._varies)
         return self._judged(roi, deepest, base, correlation, self._imbalance(ordered))
 
     def evaluate_series(
@@ -245,9 +250,9 @@ class PortfolioEvaluator:
 
     def _imbalance(self, ordered: Members) -> Matrix | None:
         balance = self.settings.balance
-        if balance is None or self._source is None:
+        if balance is None or self.source_numbers is None:
             return None
-        source = self._source[ordered]
+        source = self.source_numbers[ordered]
         penalty = np.zeros(ordered.shape[0])
         for number, desired in enumerate(balance.desired.values()):
             counts = np.count_nonzero(source == number, axis=1)
@@ -272,7 +277,7 @@ class PortfolioEvaluator:
         else:
             penalty = self.settings.correlation_weight * correlation
             if self.settings.metric in _FORGIVEN_METRICS:
-                penalty[deepest < self.settings.drawdown_threshold] *= _FORGIVEN_SHARE
+                penalty[deepest < self.settings.drawdown_threshold] *= FORGIVEN_SHARE
         fitness = base - penalty
         if imbalance is not None:
             fitness -= imbalance

@@ -229,7 +229,12 @@ class _RowReader:
 
     def _share(self, field: str, raw: pl.Series, unit: Unit | None) -> pl.Series:
         read = self._number(field, raw)
-        share = read / _PERCENT if unit == "percent" else read
+        # NumPy divides; Polars multiplies by 0.01, which makes 70 % a little more than 0.7
+        share = (
+            pl.Series(read.name, read.to_numpy() / _PERCENT, nan_to_null=True)
+            if unit == "percent"
+            else read
+        )
         most = "100 per cent" if unit == "percent" else "1"
         self.refuse(
             field,

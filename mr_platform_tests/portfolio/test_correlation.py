@@ -274,3 +274,44 @@ def test_golden_pairs(real_data: Path) -> None:
 def test_duplicates_of_the_production_file(real_data: Path) -> None:
     groups = duplicate_columns(real_returns(real_data / "strategies").pnl)
     assert sum(len(group) - 1 for group in groups) == 98
+
+
+def _one_after_the_other(z: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean correlation and sums of columns, member by member over all portfolios."""
+    ordered = np.sort(members, axis=1)
+    size = members.shape[1]
+    total = np.zeros((len(members), len(z)))
+    counts = np.zeros(len(members), dtype=np.int64)
+    for place in range(size):
+        column = np.ascontiguousarray(z.T)[ordered[:, place]]
+        counts += column.any(axis=1)
+        total += column
+    if size == 1:
+        return np.zeros(len(members)), total
+    squares = np.add.reduce(np.ascontiguousarray(total * total), axis=1)
+    means = np.where(counts > 1, (squares - counts) / (size * (size - 1)), 0.0)
+    return np.clip(means, -1.0 / (size - 1), 1.0), total
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 9, 82, 250])
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 37])
+@pytest.mark.parametrize("count", [0, 1, 5, 130])
+def test_gathering_has_the_bits_of_adding_one_by_one(rows: int, size: int, count: int) -> None:
+    pnl = _random(rows, 50)
+    pnl[:, 7], pnl[:, 11] = 0.0, -3.25
+    z = standardised(pnl)
+    members = _portfolios(count, size, 50).reshape(count, size).astype(np.int64)
+    means, sums = _one_after_the_other(z, members)
+    assert mean_correlation(z, members).tobytes() == means.tobytes()
+    assert mean_correlation(z, members, varying(z)).tobytes() == means.tobytes()
+    kept = member_sums(z, members)
+    assert kept.sums.tobytes() == sums.tobytes()
+
+
+def test_gathering_in_pieces_has_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, members = standardised(_random(82, 60)), _portfolios(40, 20, 60)
+    whole = mean_correlation(z, members)
+    monkeypatch.setattr(correlation, "GATHERED_BYTES", 3 * 20 * 82 * 8)
+    assert mean_correlation(z, members).tobytes() == whole.tobytes()
+    monkeypatch.setattr(correlation, "GATHERED_BYTES", 1)
+    assert mean_correlation(z, members).tobytes() == whole.tobytes()

@@ -1,5 +1,8 @@
-"""Search for good portfolios: one algorithm a module, all with one signature.
+"""Search for good portfolios: one algorithm a module, all behind one interface.
 
-Here, when it comes: the algorithms.
-Not here: what good means (``portfolio/`` fitness).
+``algorithms`` lists them by name, ``engine`` runs one within a budget, ``searches`` runs many from
+one root seed, ``problem`` and ``swaps`` tell what portfolios and their neighbours are worth.
+
+Here: the algorithms and what they share.
+Not here: what good means (``portfolio/fitness``), files, clocks, reports.
 """
