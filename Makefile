@@ -58,13 +58,14 @@ ui: $(STAMP) ## Start Dagster (webserver and daemon) on the same data
 # measuring makes the plain loops of the features' reference four times as slow.
 MEASURED := $(addprefix mr_platform_tests/,chain registry simulation config pictures portfolio \
   test_errors.py test_trading_calendar.py)
+# One more process than WORKERS beside the end-to-end tests, which mostly wait for servers.
 # Files run in the order they are collected in (conftest.py), not by their number of tests.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: lint types ## Lint, types, and all tests but the slow ones, with the coverage floor of the pure rooms
 	$(PYTEST) -m "not slow" $(MEASURED) --cov
-	$(PYTEST) -m "not slow" $(addprefix --ignore=,$(MEASURED))
+	$(PYTEST) -n $$(( $(WORKERS) + 1 )) -m "not slow" $(addprefix --ignore=,$(MEASURED))
 
 .PHONY: test-full
 test-full: lint types ## As test, with the slow proofs
@@ -115,6 +116,7 @@ bench: $(STAMP) ## Print the benchmarks: ingest against pandas, range runs, feat
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_features
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_strategy_files
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_correlation
+	$(BIN)/python -m mr_platform_tests.benchmarks.bench_search
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## Take the README's pictures from a running UI (needs Chromium on PATH)

@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+REAL_DATA = (
+    Path(named)
+    if (named := os.environ.get("MR_TEST_DATA"))
+    else REPOSITORY.parent / "shared" / "data"
+)
+"""Where real data is looked for: ``$MR_TEST_DATA``, else ``shared/data`` beside the repository."""
 
 
 @pytest.fixture(scope="session")
@@ -16,12 +22,10 @@ def real_data() -> Path:
 
     Skips where neither exists; where the variable is set, a missing folder is a failure.
     """
-    named = os.environ.get("MR_TEST_DATA")
-    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
-    if (folder / "options" / "chain").is_dir():
-        return folder
-    if named:
-        pytest.fail(f"MR_TEST_DATA names {folder}, which holds no options/chain folder")
+    if (REAL_DATA / "options" / "chain").is_dir():
+        return REAL_DATA
+    if os.environ.get("MR_TEST_DATA"):
+        pytest.fail(f"MR_TEST_DATA names {REAL_DATA}, which holds no options/chain folder")
     pytest.skip("no real data: set MR_TEST_DATA to the folder that holds options/chain")
 
 

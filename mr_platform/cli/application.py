@@ -29,6 +29,7 @@ COMMANDS = {
     "materialize": ("materialize", "materialize", "Materialise assets for dates and symbols."),
     "status": ("status", "status", "Partitions by asset, checks, staleness, faulty files."),
     "day": ("day", "day", "Draw one symbol-day: a page and a picture."),
+    "portfolio": ("portfolio", "portfolio", "Books of strategies, and portfolios of them."),
     "quarantine": ("quarantine", "quarantine", "Rows that were set apart, and why."),
     "table": ("tables", "table_group", "History, restore, compaction and vacuum of a table."),
     "features": ("features", "features", "List, describe and search the declared columns."),

@@ -1,7 +1,8 @@
 """``mr demo``: files in, graph over them, a summary that a person can read.
 
 Here: which files the demo takes, the summary.
-Not here: landing and runs (``cli/ingest.py``), how simulated days are made (``simulation/``).
+Not here: strategy portfolios (``cli/portfolio_demo.py``), landing and runs (``cli/ingest.py``), how
+simulated days are made (``simulation/``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ from mr_platform.cli.graph import open_graph
 from mr_platform.cli.ingest import fault_lines, ingest_paths
 from mr_platform.cli.materialize import fault_lines as partition_fault_lines
 from mr_platform.cli.materialize import run_with_progress
+from mr_platform.cli.portfolio_demo import (
+    PortfolioSummary,
+    next_commands,
+    portfolio_document,
+    portfolio_summary,
+    portfolio_text,
+)
 from mr_platform.cli.terminal import Terminal, duration, example, facts, table, with_terminal
 
 if TYPE_CHECKING:
@@ -93,13 +101,14 @@ class Summary:
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with options/chain (default: $MR_TEST_DATA, else ../shared/data).",
+    help="Folder with options/chain and strategies (default: $MR_TEST_DATA, else ../shared/data).",
 )
 @with_terminal
 def demo(terminal: Terminal, days: int | None, data: Path | None) -> None:
     """Land several days of files, run the graph up to the features, tell what came out.
 
-    Real files are taken where a data folder exists, simulated ones otherwise.
+    Then load a file of strategy results and search portfolios of one size. Real files are taken
+    where a data folder exists, simulated ones otherwise.
     """
     folder = find_real_data(data)
     if folder is None:
@@ -113,9 +122,13 @@ def demo(terminal: Terminal, days: int | None, data: Path | None) -> None:
         ):
             if paths:
                 summaries.append(_ingested(terminal.at(home / name), title, paths))
-    document = {"summaries": [_summary_document(summary) for summary in summaries]}
-    terminal.result(document, _text(summaries))
-    if not any(summary.partitions for summary in summaries):
+    portfolios = portfolio_summary(terminal, folder)
+    document = {
+        "summaries": [_summary_document(summary) for summary in summaries],
+        "portfolios": portfolio_document(portfolios),
+    }
+    terminal.result(document, _text(summaries, portfolios))
+    if portfolios.faults or not any(summary.partitions for summary in summaries):
         terminal.fail()
 
 
@@ -354,8 +367,8 @@ def _summary_document(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _text(summaries: Sequence[Summary]) -> str:
-    parts = [_one(summary) for summary in summaries]
+def _text(summaries: Sequence[Summary], portfolios: PortfolioSummary) -> str:
+    parts = [*(_one(summary) for summary in summaries), portfolio_text(portfolios)]
     first = summaries[0]
     home = f" --home {first.home}"
     parts.append(
@@ -366,6 +379,7 @@ def _text(summaries: Sequence[Summary]) -> str:
         f"  mr materialize +c8_features{home}    the features of every other day\n"
         f"  mr table history option_chain{home}\n"
         f"  mr ingest YOUR_FILES{home}"
+        + "".join(f"\n  {command}" for command in next_commands(portfolios))
     )
     return "\n\n".join(parts)
 

@@ -6,6 +6,8 @@ Not here: changing settings (``config/settings.yaml``, environment).
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from mr_platform.cli.terminal import Terminal, example, table, with_terminal
@@ -23,6 +25,7 @@ def home(terminal: Terminal) -> None:
         "dagster": settings.dagster_home,
         "landing_catalogue": settings.landing_catalogue,
         "pictures": settings.pictures_dir,
+        "portfolio_reports": settings.portfolio_reports_dir,
         "notifications": settings.notifications_log,
     }
     values = settings.model_dump(mode="json", exclude={"home", "profile"})
@@ -37,7 +40,7 @@ def home(terminal: Terminal) -> None:
             [
                 (f"{group}.{name}", _short(value))
                 for group, entries in values.items()
-                for name, value in entries.items()
+                for name, value in _one_level(group, entries).items()
             ],
         ),
     ]
@@ -51,10 +54,23 @@ def home(terminal: Terminal) -> None:
     )
 
 
+def _one_level(group: str, entries: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a group; those of portfolios have groups of their own."""
+    if group != "portfolio":
+        return entries
+    flat: dict[str, Any] = {}
+    for name, value in entries.items():
+        inner = value if isinstance(value, dict) else None
+        flat |= {f"{name}.{key}": one for key, one in inner.items()} if inner else {name: value}
+    return flat
+
+
 def _short(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_short(entry)}" for key, entry in value.items())
-    if isinstance(value, list):
-        # dated values are never an empty list: the settings refuse that
+        return ", ".join(f"{key}: {_short(entry)}" for key, entry in value.items()) or "none"
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        # values that hold from a date: the latest
         return f"{value[-1]['value']:g} since {value[-1]['start']}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

@@ -64,11 +64,13 @@ def _entry(lakehouse: Lakehouse, name: str) -> dict[str, Any]:
     except PlatformError as fault:
         entry["fault"] = str(fault)
         return entry
+    # of a table by symbol and date its days, of one by book its months or sizes
+    inner = counts[counts.columns[1]]
     return entry | {
         "partitions": counts.height,
         "rows": int(counts["rows"].sum()),
-        "first": counts["date"].min(),
-        "last": counts["date"].max(),
+        "first": inner.min(),
+        "last": inner.max(),
     }
 
 

@@ -23,7 +23,7 @@ from mr_platform.errors import SettingsError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-VARIABLES = ("MR_HOME", "MR_PROFILE", "MR_WEBHOOK_URL")
+VARIABLES = ("MR_HOME", "MR_PROFILE", "MR_WEBHOOK_URL", "MR_RECORDED_FIGURES")
 """Variables of the environment that override settings."""
 
 # one letter of ours is missing, wrong or too many; MR_ROLE and MR_FILE are another program's
@@ -75,6 +75,54 @@ class FeatureSettings(_Strict):
     engine: Literal["cpu", "gpu", "auto"] = "cpu"
     auto_gpu_symbol_days: int | None = Field(default=None, ge=1)
     chunk_dates: ChunkDates = ChunkDates()
+
+
+class CorrelationSettings(_Strict):
+    """What is kept of the correlations of all pairs of a book."""
+
+    threshold: float = Field(default=0.7, ge=0, le=1)
+    neighbours: int = Field(default=64, ge=0)
+    most_pairs: int | None = Field(default=1_000_000, ge=0)
+
+
+class ZoneSettings(_Strict):
+    """Zones of the day: as the files name them, or windows that rows start in."""
+
+    method: Literal["labels", "equal", "freeform", "custom"] = "labels"
+    count: int = Field(default=4, ge=1)
+    cuts: tuple[dt.time, ...] = ()
+    windows: dict[str, tuple[dt.time, dt.time]] = Field(default_factory=dict)
+    weights: tuple[float, ...] | dict[str, float] | None = None
+
+
+class SearchSettings(_Strict):
+    """How portfolios are searched where a run does not say otherwise."""
+
+    algorithms: tuple[str, ...] = Field(min_length=1)
+    form: Literal["legacy", "improved"] = "improved"
+    evaluations: int = Field(default=20_000, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=2024, ge=0)
+    metric: str = "ratio"
+    correlation_weight: float = Field(default=10, ge=0)
+    drawdown_threshold: float = Field(default=0, ge=0)
+    inversion: bool = False
+    row_rules: tuple[str, ...] = ()
+    zone_mode: Literal["rows", "collapsed"] = "rows"
+    workers: int = Field(default=1, ge=1)
+    checkpoint_seconds: float = Field(default=10, ge=0)
+
+
+class PortfolioSettings(_Strict):
+    """How books of strategies are read, measured and searched."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    kelly_cap: float = Field(default=0.25, ge=0, le=1)
+    recorded_figures: Path | None = None
+    correlation: CorrelationSettings = CorrelationSettings()
+    zones: ZoneSettings = ZoneSettings()
+    search: SearchSettings
 
 
 class NotificationSettings(_Strict):
@@ -147,6 +195,7 @@ class Settings(_Strict):
     quality: QualitySettings
     orchestration: OrchestrationSettings
     features: FeatureSettings
+    portfolio: PortfolioSettings
     notifications: NotificationSettings
     market: MarketSettings
 
@@ -169,6 +218,21 @@ class Settings(_Strict):
     def pictures_dir(self) -> Path:
         """Folder that pictures of days are written to."""
         return self.home / "pictures"
+
+    @property
+    def portfolio_reports_dir(self) -> Path:
+        """Folder that reports of portfolios are written to."""
+        return self.home / "portfolio_reports"
+
+    @property
+    def search_checkpoints_dir(self) -> Path:
+        """Folder of searches that were broken off."""
+        return self.home / "search_checkpoints"
+
+    @property
+    def correlation_cache_dir(self) -> Path:
+        """Folder of correlations worked out before."""
+        return self.home / "correlation_cache"
 
     @property
     def landing_catalogue(self) -> Path:
@@ -235,6 +299,8 @@ def load_settings(
     values["home"] = folder.absolute()
     if webhook := variables.get("MR_WEBHOOK_URL"):
         values["notifications"] = {**values["notifications"], "webhook_url": webhook}
+    if recorded := variables.get("MR_RECORDED_FIGURES"):
+        values["portfolio"] = {**values["portfolio"], "recorded_figures": recorded}
     try:
         return Settings(**{**values, "profile": name})
     except ValidationError as refused:

@@ -215,8 +215,8 @@ class Lakehouse:
             commit_info: Facts kept in the table's history, such as the run id.
 
         Raises:
-            TableError: No partition, rows outside their partition, or columns that differ from
-                the table's: nothing was written.
+            TableError: No partition or one that comes twice, rows outside their partition, or
+                columns that differ from the table's: nothing was written.
             TableConflictError: Other writers came in between at every attempt.
             StorageError: Files could not be written; the table is as it was.
         """
@@ -231,6 +231,8 @@ class Lakehouse:
 
         def checked() -> Iterator[tuple[TableKey, pl.DataFrame]]:
             for key, rows in chain([first], remaining):
+                if key in keys:
+                    raise TableError(f"{key} was named twice", place=table)
                 keys.append(key)
                 partition_frames.require_same_schema(table, rows.schema, first[1].schema)
                 yield from partition_frames.rows_by_key(table, rows, [key]).items()

@@ -45,6 +45,9 @@ __all__ = [
     "stable_files",
 ]
 
+STRATEGY_BOOKS = "strategy_books"
+"""Folder of strategy results inside the landing folder (``strategy_landing.py``)."""
+
 _LOG = logging.getLogger(__name__)
 # Names that say "not finished" or "not data"
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp", "~")
@@ -117,19 +120,23 @@ class LandingZone:
 
     Args:
         landing_dir: The folder; created by the first placement.
+        left_out: Folder inside it that is another's; None where there is none.
     """
 
-    def __init__(self, landing_dir: Path) -> None:
+    def __init__(self, landing_dir: Path, *, left_out: str | None = STRATEGY_BOOKS) -> None:
         self.landing_dir = Path(landing_dir)
+        self._left_out = None if left_out is None else self.landing_dir / left_out
 
     def list_files(self) -> list[LandedFile]:
         """All landed files below the folder, sorted by relative path.
 
         Left out: unfinished files (``.part``, ``.tmp`` and the like), names that begin with a
-        dot, databases, links that lead outside the folder.
+        dot, databases, links that lead outside the folder, books of strategies.
         """
         found = []
         for path in _files_below(self.landing_dir):
+            if self._left_out is not None and path.is_relative_to(self._left_out):
+                continue
             if not _leads_inside(path, self.landing_dir):
                 continue
             try:

@@ -55,9 +55,24 @@ def named_assets(definitions: dg.Definitions, names: Iterable[str]) -> tuple[str
             wanted |= _selected(definitions, name)
             continue
         if name not in known:
+            _refuse_books(definitions, {name}, known)
             raise _no_such_asset(name, known)
         wanted.add(name)
+    _refuse_books(definitions, wanted, known)
     return tuple(name for name in known if name in wanted)
+
+
+def _refuse_books(definitions: dg.Definitions, names: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse assets of strategy portfolios: they are made by book, not by date and symbol."""
+    graph = definitions.resolve_asset_graph()
+    every = {key.to_user_string() for key in graph.materializable_asset_keys}
+    of_books = sorted((set(names) & every) - set(known))
+    if of_books:
+        raise PlatformError(
+            "is made for a book of strategies, not for dates and symbols",
+            place=", ".join(of_books),
+            next_step="Use mr portfolio load, optimize or report; or materialise it in the UI",
+        )
 
 
 _SELECTION_SIGNS = frozenset('+:*"()')

@@ -6,7 +6,7 @@ Not here: columns of the chain and the audit (``registry/``), types of the other
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 import polars as pl
@@ -16,6 +16,8 @@ from mr_platform.chain.quarantine import QUARANTINE_SCHEMA
 from mr_platform.features.table_schemas import MINUTE_PANEL
 from mr_platform.orchestration.ingestion import LANDED_FILES, QUARANTINED_ROWS
 from mr_platform.registry.loader import load_registry
+from mr_platform.registry.model import StoredColumn
+from mr_platform.registry.portfolio_tables import PortfolioColumn, load_portfolio_tables
 from mr_platform.registry.tables import table_schema
 
 _SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {
@@ -58,19 +60,12 @@ def column_schema(table: str) -> dg.TableSchema:
                 for name, dtype in _SCHEMAS[table].items()
             ]
         )
+    if table in load_portfolio_tables():
+        return _told(load_portfolio_tables()[table].columns)
     registry = load_registry()
     if table == MINUTE_PANEL or table in registry.history:
         columns = registry.panel if table == MINUTE_PANEL else registry.history[table].columns
-        return dg.TableSchema(
-            [
-                dg.TableColumn(
-                    column.name,
-                    column.dtype,
-                    f"{column.meaning} ({column.unit})" if column.unit else column.meaning,
-                )
-                for column in columns
-            ]
-        )
+        return _told(columns)
     return dg.TableSchema(
         [
             dg.TableColumn(
@@ -82,5 +77,18 @@ def column_schema(table: str) -> dg.TableSchema:
                 ),
             )
             for column in table_schema(table)
+        ]
+    )
+
+
+def _told(columns: Iterable[StoredColumn | PortfolioColumn]) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                str(column.dtype),
+                f"{column.meaning} ({column.unit})" if column.unit else column.meaning,
+            )
+            for column in columns
         ]
     )

@@ -43,7 +43,7 @@ UNMEASURED_SECONDS = 3.0
 _TIMED_RUNS = 50
 _INTERRUPTIONS = {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
 # loggers write each event to the console by default; the CLI shows progress of its own
-_SILENT_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+SILENT_RUN = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -263,13 +263,12 @@ def materialize_batch(
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
         asset_selection=keys,
-        tags={**range_tags(batch), LAUNCHED_BY_TAG: "mr", PROCESS_TAG: _this_process()},
-        run_config=_SILENT_RUN,
+        tags={**range_tags(batch), **command_tags()},
+        run_config=SILENT_RUN,
         raise_on_error=False,
     )
     failures = [event for event in result.all_events if event.is_step_failure]
-    if any(_kinds(event.step_failure_data.error) & _INTERRUPTIONS for event in failures):
-        raise KeyboardInterrupt  # Dagster records it as a failed step and would go on
+    raise_if_interrupted(failures)
     made: dict[dg.AssetKey, set[PartitionKey]] = {key: set() for key in keys}
     for event in result.get_asset_materialization_events():
         if event.asset_key in made and event.partition is not None:
@@ -313,8 +312,15 @@ def close_abandoned_runs(instance: dg.DagsterInstance) -> int:
     return len(abandoned)
 
 
-def _this_process() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+def command_tags() -> dict[str, str]:
+    """Tags of a run that this command executes itself."""
+    return {LAUNCHED_BY_TAG: "mr", PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
+
+
+def raise_if_interrupted(failures: Sequence[dg.DagsterEvent]) -> None:
+    """Raise KeyboardInterrupt where Dagster recorded one as a failed step, and would go on."""
+    if any(_kinds(event.step_failure_data.error) & _INTERRUPTIONS for event in failures):
+        raise KeyboardInterrupt
 
 
 def _may_live(process: str | None) -> bool:
@@ -379,7 +385,7 @@ def _faults(
     """
     if not failures:
         return dict.fromkeys(batch, RunFault("RunFailure", "the run failed", None))
-    told = [_run_fault(event) for event in failures]
+    told = [fault_of_step(event) for event in failures]
     faults: dict[PartitionKey, RunFault] = {}
     for fault in told:
         for key in batch:
@@ -417,8 +423,8 @@ def _line_about(key: PartitionKey, text: str) -> str | None:
     return None
 
 
-def _run_fault(event: dg.DagsterEvent) -> RunFault:
-    """The user's part of a step failure: Dagster wraps it in errors of its own."""
+def fault_of_step(event: dg.DagsterEvent) -> RunFault:
+    """The user's part of a step's failure: Dagster wraps it in errors of its own."""
     data = event.step_failure_data
     if data.user_failure_data is not None and data.user_failure_data.description:
         return RunFault("Failure", data.user_failure_data.description, event.step_key)

@@ -19,6 +19,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from mr_platform.orchestration.materialization_events import CODE_VERSION_TAG, INPUT_FINGERPRINT
+from mr_platform.orchestration.partitions import PARTITIONS
 
 # SQLite takes 32,766 variables in one statement; smaller chunks keep the query planner quick
 _IDS_PER_QUERY = 2_000
@@ -80,13 +81,13 @@ class AssetStatus:
 
 
 def materializable_assets(definitions: dg.Definitions) -> list[str]:
-    """Names of the assets that can be materialised, in data order."""
+    """Names of the assets made by date and symbol, in data order."""
     graph = definitions.resolve_asset_graph()
     return [
         key.to_user_string()
         for level in graph.toposorted_asset_keys_by_level
         for key in sorted(level)
-        if key in graph.materializable_asset_keys
+        if key in graph.materializable_asset_keys and graph.get(key).partitions_def == PARTITIONS
     ]
 
 

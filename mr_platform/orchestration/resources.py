@@ -10,10 +10,13 @@ import dagster as dg
 
 from mr_platform.config.settings import Settings, load_settings
 from mr_platform.features.gpu_operations import refusals_of_frame
+from mr_platform.gateways.correlation_cache import CorrelationCache
 from mr_platform.gateways.frame_engine import FrameEngine, open_engine
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.landing import LandingCatalogue, LandingZone
 from mr_platform.gateways.notifications import Notifier, build_notifier
+from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.gateways.strategy_landing import StrategyLanding
 from mr_platform.orchestration.io_managers import lakehouse_io_manager
 
 SETTINGS = "settings"
@@ -60,6 +63,24 @@ def catalogue_resource(context: dg.InitResourceContext) -> LandingCatalogue:
     return LandingCatalogue(settings.landing_catalogue, LandingZone(settings.landing_dir))
 
 
+@dg.resource(required_resource_keys={SETTINGS}, description="Landed books of strategies.")
+def strategy_landing_resource(context: dg.InitResourceContext) -> StrategyLanding:
+    """The folder of strategy books in the home's landing folder."""
+    return StrategyLanding(_settings(context).landing_dir)
+
+
+@dg.resource(required_resource_keys={SETTINGS}, description="Searches that were broken off.")
+def search_checkpoints_resource(context: dg.InitResourceContext) -> SearchCheckpoints:
+    """The home's checkpoints of searches."""
+    return SearchCheckpoints(_settings(context).search_checkpoints_dir)
+
+
+@dg.resource(required_resource_keys={SETTINGS}, description="Correlations worked out before.")
+def correlation_cache_resource(context: dg.InitResourceContext) -> CorrelationCache:
+    """The home's cache of correlations."""
+    return CorrelationCache(_settings(context).correlation_cache_dir)
+
+
 @dg.resource(
     required_resource_keys={SETTINGS}, description="Where failures and overdue data are told."
 )
@@ -89,6 +110,9 @@ def build_resources(settings: SettingsResource | None = None) -> dict[str, objec
         "frame_engine": frame_engine_resource,
         "landing": landing_resource,
         "catalogue": catalogue_resource,
+        "strategy_landing": strategy_landing_resource,
+        "search_checkpoints": search_checkpoints_resource,
+        "correlation_cache": correlation_cache_resource,
         "notifier": notifier_resource,
         "io_manager": lakehouse_io_manager,
     }

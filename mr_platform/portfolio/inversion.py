@@ -10,6 +10,7 @@ Not here: costs of trading the other way round, which the record does not know.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,12 +78,7 @@ def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion
         }
     )
     staying = [returns.names[place] for place in kept]
-    taken = sorted(set(new) & set(staying))
-    if taken:
-        raise PortfolioError(
-            f"{len(taken)} strategies have the name of an inverted one, first {taken[0]!r}",
-            next_step="Rename them, or load the returns before inversion",
-        )
+    refuse_taken(new, staying)
     # 0 - x, not -x: a row without profit or loss stays 0 and does not become -0
     pnl = np.concatenate([series[kept], 0.0 - series[chosen]]).T
     names = (*staying, *new)
@@ -91,6 +87,20 @@ def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion
         report=report,
         considered=max(returns.strategies - skip_first, 0),
     )
+
+
+def refuse_taken(inverted_names: Iterable[str], names: Iterable[str]) -> None:
+    """Refuse inverted names that other strategies have.
+
+    Raises:
+        PortfolioError: Names one of them.
+    """
+    taken = sorted(set(inverted_names) & set(names))
+    if taken:
+        raise PortfolioError(
+            f"{len(taken)} strategies have the name of an inverted one, first {taken[0]!r}",
+            next_step="Rename them, or load the returns before inversion",
+        )
 
 
 def _ratio(roi: Matrix, worst: Matrix) -> Matrix:

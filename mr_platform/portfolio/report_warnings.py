@@ -17,6 +17,9 @@ from mr_platform.portfolio.portfolio_facts import ReportFacts
 FEW_ROWS: Final = 30
 """Below this many rows every figure of risk is told to rest on few."""
 
+FITTED_RATIO: Final = 50.0
+"""A ratio of ROI to drawdown above this is told to be fitted; the run of record reached 30."""
+
 _PERIODS_APART = 0.05
 _NAMED = 5
 
@@ -66,7 +69,13 @@ def _about_rows(report: ReportFacts) -> list[str]:
         for level in ("95", "99")
         if best.standard[f"cvar_{level}_rests_on_one_row"]
     )
-    if best.legacy["max_drawdown"] <= NO_DRAWDOWN:
+    ratio, fall = best.legacy["ratio"], best.legacy["max_drawdown"]
+    if fall > NO_DRAWDOWN and ratio > FITTED_RATIO:
+        told.append(
+            f"ROI is {ratio:,.0f} times the deepest fall: members were chosen until their losses "
+            f"on these {_count(rows, 'row')} cancelled; other rows will not be so kind"
+        )
+    if fall <= NO_DRAWDOWN:
         told.append(
             "no drawdown: the ratio is not ROI / drawdown but the legacy program's 100 x ROI "
             "of a gain, 10 x ROI of a loss; Calmar is not defined"

@@ -278,7 +278,11 @@ class _Reader:
         return summary
 
     def portfolios(self, summary: RunSummary) -> tuple[BestPortfolio, ...]:
-        """A portfolio of each size that the run was to search."""
+        """A portfolio of each size that has pictures; without any, of each size of the run.
+
+        A run tells its smallest and its largest size alone: one that left sizes out is told from
+        one that lost files by its pictures.
+        """
         found: dict[int, BestPortfolio] = {}
         for name, (size, run_id) in self._named(_PORTFOLIO).items():
             if run_id != summary.run_id:
@@ -288,9 +292,10 @@ class _Reader:
                 raise self.fault(f"holds a portfolio of {portfolio.size} members", name)
             found[portfolio.size] = portfolio
         given = summary.parameters
+        drawn = {int(size) for form in _PICTURES.values() for size, _ in self._named(form).values()}
         self._refuse_missing(
             f"best_portfolio_size{size}_{summary.run_id}.txt"
-            for size in range(given.smallest, given.largest + 1)
+            for size in sorted(drawn or range(given.smallest, given.largest + 1))
             if size not in found and size <= self._strategies()
         )
         return tuple(found[size] for size in sorted(found))

@@ -90,6 +90,25 @@ class Unreproducible:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """What comparing one measure of a group gave, on the columns of the record that are held.
+
+    Attributes:
+        figure: The group.
+        measure: What was measured, by its recorded name.
+        compared: Figures that could be computed; all of them agree.
+        below: Bound of their relative errors.
+        not_reproducible: Figures that could not.
+    """
+
+    figure: str
+    measure: str
+    compared: int
+    below: float
+    not_reproducible: int
+
+
+@dataclass(frozen=True)
 class RecordedFigures:
     """Everything declared about recorded figures.
 
@@ -102,6 +121,7 @@ class RecordedFigures:
         figures: Groups by name.
         reasons: Texts of reasons; ``{held}`` and ``{size}`` are filled in where they are counted.
         unreproducible: Figures that are told and not compared.
+        observed: Outcome of the comparison, in its order.
     """
 
     tolerance: float
@@ -112,6 +132,7 @@ class RecordedFigures:
     figures: Mapping[str, FigureGroup]
     reasons: Mapping[str, str]
     unreproducible: tuple[Unreproducible, ...]
+    observed: tuple[Observed, ...]
 
 
 def load_recorded_figures(path: Path | None = None) -> RecordedFigures:
@@ -146,7 +167,7 @@ def _read(path: Path) -> RecordedFigures:
 def _declaration(source: Source, data: Any) -> RecordedFigures:
     top = source.mapping(data, (), "the file")
     counts = ("production_rows", "universe_shift_days", "inverted_by_recorded_totals")
-    sections = ("files", "figures", "reasons", "unreproducible")
+    sections = ("files", "figures", "reasons", "unreproducible", "observed")
     source.fields(top, (), ("tolerance", *counts, *sections), ())
     tolerance = top.get("tolerance")
     # true is a number to Python, and no tolerance below 1
@@ -176,6 +197,7 @@ def _declaration(source: Source, data: Any) -> RecordedFigures:
                 source.sequence(top.get("unreproducible"), ("unreproducible",), "unreproducible")
             )
         ),
+        observed=_observed(source, top),
     )
 
 
@@ -199,6 +221,33 @@ def _group(source: Source, name: str, value: Any) -> FigureGroup:
         kind=cast(Kind, source.known(given.get("kind"), (*path, "kind"), "kind", get_args(Kind))),
         source=source.text(given.get("source"), (*path, "source"), "source"),
     )
+
+
+def _observed(source: Source, top: Mapping[Any, Any]) -> tuple[Observed, ...]:
+    groups = source.mapping(top.get("observed"), ("observed",), "observed")
+    source.fields(groups, ("observed",), FIGURES, ())
+    found = []
+    for figure, measures in groups.items():
+        path: tuple[str, ...] = ("observed", str(figure))
+        for measure, given in source.mapping(measures, path, str(figure)).items():
+            entry = (*path, str(measure))
+            if not isinstance(given, list) or len(given) != 3:
+                source.fault(entry, f"{measure} must be [compared, below, not_reproducible]")
+                continue
+            compared, below, left = given
+            if not isinstance(below, int | float) or isinstance(below, bool) or below < 0:
+                source.fault(entry, f"below must be a number not under 0, was {below!r}")
+                below = 0.0
+            found.append(
+                Observed(
+                    str(figure),
+                    str(measure),
+                    source.whole(compared, entry, "compared"),
+                    float(below),
+                    source.whole(left, entry, "not_reproducible"),
+                )
+            )
+    return tuple(found)
 
 
 def _unreproducible(source: Source, place: int, value: Any) -> Unreproducible:

@@ -1,7 +1,8 @@
 """Writes what is rendered from the registry: ``python -m mr_platform.registry.render [--check]``.
 
 Here: which files are rendered and whether they are fresh.
-Not here: their text (``render_ddl.py``, ``render_features_page.py``).
+Not here: their text (``render_ddl.py``, ``render_features_page.py``,
+``render_portfolio_pages.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mr_platform.registry.render_features_page import (
     render_decisions_page,
     render_features_page,
 )
+from mr_platform.registry.render_portfolio_pages import render_parity_page, render_tables_page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = "python -m mr_platform.registry.render"
@@ -29,6 +31,8 @@ def rendered_files() -> dict[str, str]:
         **files,
         "docs/features.md": render_features_page(),
         "docs/features_decisions.md": render_decisions_page(),
+        "docs/portfolio_tables.md": render_tables_page(),
+        "docs/portfolio_parity.md": render_parity_page(),
     }
 
 

@@ -18,6 +18,7 @@ from mr_platform.cli.application import root
 from mr_platform.config.settings import load_settings
 from mr_platform.simulation.chain_day import DaySpec, simulate_day
 from mr_platform.simulation.day_files import write_days
+from mr_platform.simulation.strategy_results import strategy_results
 from mr_platform.trading_calendar import PartitionKey
 
 Run = Callable[..., Result]
@@ -71,3 +72,31 @@ def small_days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         )
         files += [file.path for file in write_days([day], folder, "legacy_csv").files]
     return files
+
+
+BOOK_SEED = 11
+BOOK_STRATEGIES, BOOK_ROWS = 40, 30
+
+
+@pytest.fixture(scope="session")
+def book_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small strategy file in the legacy layout."""
+    file = tmp_path_factory.mktemp("strategies") / "weekly results.csv"
+    strategy_results(BOOK_SEED, BOOK_STRATEGIES, BOOK_ROWS).write_csv(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def book_home(tmp_path_factory: pytest.TempPathFactory, book_file: Path) -> Path:
+    """A home that holds this file as the book ``sensex``; ``first.json`` is what the load told."""
+    folder = tmp_path_factory.mktemp("book_home")
+    before = dict(os.environ)
+    try:
+        words = ["portfolio", "load", book_file, "--book", "sensex", "--home", folder, "--json"]
+        loaded = CliRunner().invoke(root, [str(word) for word in words])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    assert loaded.exit_code == 0, loaded.output
+    (folder / "first.json").write_text(loaded.stdout)
+    return folder

@@ -33,6 +33,11 @@ def test_the_demo_runs_on_real_files_and_their_raw_forms(
     assert all(one["rows"] > 0 and one["null_share"] < 1 for one in tables)
     assert Path(chain["page"]).is_file()
     assert raw["features"] == []
+    portfolios = document(result)["portfolios"]
+    assert (portfolios["strategies"], portfolios["size"]) == (2_500, 37)
+    assert len(portfolios["portfolios"]) == 8
+    assert (portfolios["faults"], portfolios["checks"]["failed"]) == ([], 0)
+    assert Path(portfolios["page"]).is_file()
     assert raw["home"] == str(tmp_path / "raw-forms")
     assert pages["home"] == str(tmp_path / "snapshot-csvs")
 
@@ -51,7 +56,15 @@ def test_the_demo_runs_on_simulated_files_where_there_are_no_real_ones(
     assert len(summary["faults"]) == 1
     assert "truncated gzip" in summary["faults"][0]
     assert {one["partitions"] for one in summary["features"]} == {4}
+    portfolios = document(result)["portfolios"]
+    assert (portfolios["strategies"], portfolios["rows"], portfolios["size"]) == (300, 82, 37)
+    assert portfolios["title"].startswith("simulated strategy results")
+    assert len(portfolios["portfolios"]) == 8
+    assert Path(portfolios["page"]).is_file()
     text = run("demo", "--days", 2, "--home", tmp_path).stdout
+    assert "simulated_annealing" in text
+    assert f"the report of these portfolios: {portfolios['page']}" in text
+    assert "mr portfolio metrics demo" in text
     assert "c8_features" in text
     assert "the latest day as a picture" in text
     assert "make ui" in text

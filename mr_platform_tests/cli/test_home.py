@@ -26,6 +26,19 @@ def test_home_makes_nothing(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_settings_of_portfolios_are_one_line_each(run: Run, tmp_path: Path) -> None:
+    lines = dict(
+        line.split(maxsplit=1)
+        for line in run("home", "--home", tmp_path).stdout.splitlines()
+        if line.startswith("portfolio.")
+    )
+    assert lines["portfolio.include"] == "*"
+    assert lines["portfolio.exclude"] == "none"
+    assert lines["portfolio.search.algorithms"].startswith("genetic, simulated_annealing, ")
+    assert lines["portfolio.search.evaluations"] == "20000"
+    assert lines["portfolio.correlation.threshold"] == "0.7"
+
+
 def test_an_unknown_profile_names_the_declared_ones(run: Run) -> None:
     result = run("home", env={"MR_PROFILE": "produktion"})
     assert result.exit_code == 1

@@ -118,6 +118,20 @@ def test_unfinished_hidden_and_database_files_are_left_out(
     assert [file.relative for file in zone.list_files()] == ["inbox/a.csv", "seen/a.csv"]
 
 
+def test_books_of_strategies_are_left_out(zone: LandingZone) -> None:
+    written(zone.landing_dir / "strategy_books" / "sensex" / "july.csv")
+    written(zone.landing_dir / "strategy_books" / "alone.csv")
+    written(zone.landing_dir / "strategy_books.csv")
+    written(zone.landing_dir / "sub" / "strategy_books" / "a.csv")
+
+    assert [file.relative for file in zone.list_files()] == [
+        "strategy_books.csv",
+        "sub/strategy_books/a.csv",
+    ]
+    everything = LandingZone(zone.landing_dir, left_out=None)
+    assert len(everything.list_files()) == 4
+
+
 def test_links_are_followed_only_inside_their_folder(zone: LandingZone, tmp_path: Path) -> None:
     secret = written(tmp_path / "secret.csv")
     folder = tmp_path / "inbox"

@@ -98,3 +98,83 @@ def test_a_book_is_replaced_month_by_month(tmp_path: Path) -> None:
     assert lakehouse.scan("strategy_returns", [FEBRUARY]).collect()["pnl"].to_list() == [1.0]
     lakehouse.optimize("strategy_returns", keys=[JANUARY, FEBRUARY])
     assert lakehouse.scan("strategy_returns").collect().height == 3
+
+
+def parts(value: float, *keys: BookPart) -> list[tuple[BookPart, pl.DataFrame]]:
+    return [(key, returns_of([key], value)) for key in keys]
+
+
+def test_partitions_that_come_one_by_one_are_one_commit(tmp_path: Path) -> None:
+    lakehouse = Lakehouse(tmp_path, ParquetSettings())
+    lakehouse.replace_one_by_one("strategy_returns", parts(1.0, JANUARY, FEBRUARY, OTHER))
+    held = []
+
+    def coming():
+        for key, rows in parts(2.0, FEBRUARY, JANUARY):
+            held.append(key)
+            yield key, rows
+
+    report = lakehouse.replace_one_by_one(
+        "strategy_returns", coming(), commit_info={"run_id": "second"}
+    )
+
+    assert held == [FEBRUARY, JANUARY], "read once, in order"
+    assert (report.version, report.partitions, report.rows) == (2, 2, 2)
+    assert (report.files, report.files_removed, report.attempts) == (2, 2, 1)
+    stored = lakehouse.scan("strategy_returns").collect()
+    assert stored.select("book", "part", "pnl").rows() == [
+        ("sensex", "2024-01", 2.0),
+        ("sensex", "2024-02", 2.0),
+        ("zones", "2024-01", 1.0),
+    ]
+    newest = lakehouse.history("strategy_returns", 1)[0]
+    assert newest.predicate == "(book = 'sensex' AND part IN ('2024-01', '2024-02'))"
+    assert newest.info["run_id"] == "second"
+
+
+def test_a_partition_that_comes_without_rows_becomes_empty(tmp_path: Path) -> None:
+    lakehouse = Lakehouse(tmp_path, ParquetSettings())
+    lakehouse.replace_one_by_one("strategy_returns", parts(1.0, JANUARY, FEBRUARY))
+
+    report = lakehouse.replace_one_by_one(
+        "strategy_returns", [(JANUARY, returns_of([JANUARY]).clear())]
+    )
+
+    assert (report.rows, report.files, report.files_removed) == (0, 0, 1)
+    assert lakehouse.read_partition_counts("strategy_returns")["part"].to_list() == ["2024-02"]
+
+
+def without_pnl(key: BookPart) -> pl.DataFrame:
+    return returns_of([key]).drop("pnl")
+
+
+def interrupted():
+    yield JANUARY, returns_of([JANUARY], 2.0)
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("coming", "fault", "told"),
+    [
+        (lambda: [], TableError, "no partitions were named"),
+        (lambda: [*parts(2.0, JANUARY), (FEBRUARY, returns_of([OTHER]))], TableError, "zones"),
+        (lambda: [*parts(2.0, JANUARY), (FEBRUARY, without_pnl(FEBRUARY))], TableError, "pnl"),
+        (lambda: [(JANUARY, without_pnl(JANUARY))], TableError, "pnl"),
+        (lambda: parts(2.0, JANUARY, JANUARY), TableError, "named twice"),
+        (interrupted, KeyboardInterrupt, None),
+    ],
+    ids=["none", "foreign rows", "later columns", "columns", "twice", "interrupted"],
+)
+def test_a_fault_among_partitions_leaves_table_and_folder_as_they_were(
+    coming, fault, told, tmp_path: Path
+) -> None:
+    lakehouse = Lakehouse(tmp_path, ParquetSettings())
+    lakehouse.replace_one_by_one("strategy_returns", parts(1.0, JANUARY, FEBRUARY))
+    files = sorted(tmp_path.rglob("*.parquet"))
+
+    with pytest.raises(fault, match=told):
+        lakehouse.replace_one_by_one("strategy_returns", coming())
+
+    assert lakehouse.version("strategy_returns") == 1
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+    assert lakehouse.scan("strategy_returns").collect()["pnl"].to_list() == [1.0, 1.0]

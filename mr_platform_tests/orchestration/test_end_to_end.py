@@ -187,3 +187,36 @@ def test_features_follow_the_option_chain_by_themselves(server: RunningDagster) 
     asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == FEATURES]
     assert {tag(run, "dagster/priority") for run in asked} == {"-1"}
     assert "FAILURE" not in {run["status"] for run in asked}, server.logs()
+
+
+def test_a_dropped_strategy_file_becomes_a_book(server: RunningDagster) -> None:
+    folder = server.home / "landing" / "strategy_books" / "dropped"
+    folder.mkdir(parents=True)
+    lines = ["Date,Day,SENSEX 930-1030 SL7%,SENSEX 1000-1100 SL9%"]
+    lines += [
+        f"{day},{day:%A},{place % 5 - 1.5},{1.5 - place % 3}" for place, day in enumerate(DAYS)
+    ]
+    (folder / "january.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    partitions = server.wait_for(
+        "the correlations of a dropped book", lambda: materialized(server, "correlation_summary")
+    )
+    assert partitions == ["dropped"]
+    for table in ("strategy_returns", "strategy_metrics", "inversions"):
+        assert materialized(server, table) == ["dropped"]
+    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == "strategy_sensor"]
+    assert [(run["status"], tag(run, "dagster/partition")) for run in asked] == [
+        ("SUCCESS", "dropped")
+    ], server.logs()
+
+
+def materialized(server: RunningDagster, table: str) -> list[str] | None:
+    """Books whose table was made; None while there is none or its run goes on."""
+    if any(run["status"] not in ("SUCCESS", "FAILURE", "CANCELED") for run in runs(server)):
+        return None
+    found = server.ask(
+        """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+        assetPartitionStatuses {
+            ... on DefaultPartitionStatuses { materializedPartitions } } } } }""",
+        key={"path": [table]},
+    )["assetNodeOrError"]["assetPartitionStatuses"]["materializedPartitions"]
+    return found or None

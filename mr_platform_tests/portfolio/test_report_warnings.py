@@ -42,6 +42,11 @@ def test_no_drawdown() -> None:
     assert "no drawdown" not in told(np.array([[3.0], [-1.0]]))
 
 
+def test_a_drawdown_of_next_to_nothing_is_told_to_be_fitted() -> None:
+    assert "101 times the deepest fall" in told(np.array([[51.0], [-1.0], [51.0]]))
+    assert "deepest fall" not in told(np.array([[25.0], [-1.0], [26.0]]))
+
+
 def test_equal_and_constant_members() -> None:
     text = told(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
     assert "2 members are equal in every row" in text

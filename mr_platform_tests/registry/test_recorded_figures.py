@@ -7,6 +7,9 @@ import re
 import pytest
 
 from mr_platform.errors import RegistryError
+from mr_platform.gateways.recorded_portfolios import read_recorded
+from mr_platform.parity.portfolio_figures import account, compared
+from mr_platform.portfolio.recorded_figures import figure_pairs
 from mr_platform.registry.loader import load_registry
 from mr_platform.registry.recorded_figures import (
     FIGURES,
@@ -15,6 +18,7 @@ from mr_platform.registry.recorded_figures import (
     RECORDED_FIGURES,
     load_recorded_figures,
 )
+from mr_platform_tests.portfolio.recorded import real_returns
 
 
 @pytest.fixture
@@ -60,6 +64,21 @@ def test_every_declared_file_is_there(real_data):
     ] == []
 
 
+@pytest.mark.real_data
+def test_what_was_observed_is_what_comparing_gives(real_data):
+    declared, folder = load_recorded_figures(), real_data / "strategies"
+    pairs = figure_pairs(real_returns(folder), read_recorded(folder, declared), declared)
+    found = account(compared(pairs, declared.tolerance))
+
+    columns = ("figure", "measure", "compared", "not_reproducible")
+    assert found.select(columns).rows() == [
+        tuple(getattr(one, name) for name in columns) for one in declared.observed
+    ]
+    assert found["within"].to_list() == found["compared"].to_list()
+    for one, worst in zip(declared.observed, found["worst"], strict=True):
+        assert worst is None or worst <= one.below, one
+
+
 def test_the_package_declaration_is_read_once_and_a_file_afresh():
     assert load_recorded_figures() is load_recorded_figures()
     assert load_recorded_figures(RECORDED_FIGURES) == load_recorded_figures()
@@ -88,6 +107,12 @@ def test_the_package_declaration_is_read_once_and_a_file_afresh():
         ("  - figure: any result of cuDF\n", "  - figures: any\n", "unknown field figures. Near"),
         ("unreproducible:", "unreproducibles:", "unknown field unreproducibles. Near"),
         ("unreproducible:\n", "unreproducible: [\n", "not readable as YAML"),
+        ("    ROI: [2944, 1.0e-14, 1]", "    ROI: 2944", "ROI must be [compared, below, "),
+        ("    ROI: [2944, 1.0e-14, 1]", "    ROI: [2944, 1.0e-14]", "ROI must be [compared, "),
+        ("    ROI: [2944, 1.0e-14, 1]", "    ROI: [2944, near, 1]", "below must be a number"),
+        ("    ROI: [2944, 1.0e-14, 1]", "    ROI: [2944, -1, 1]", "below must be a number"),
+        ("    ROI: [2944, 1.0e-14, 1]", "    ROI: [many, 1.0e-14, 1]", "compared must be"),
+        ("  golden_searches:\n    fitness", "  searches:\n    fitness", "unknown field searches"),
     ],
 )
 def test_a_fault_names_the_file_and_its_line(edited, old, new, fault):

@@ -14,6 +14,7 @@ from typing import Literal
 import polars as pl
 
 from mr_platform.errors import InputFileError, UnknownDialectError
+from mr_platform.registry.strategy_files import load_strategy_files
 
 Kind = Literal["text", "number", "date", "time", "instant"]
 Legs = Literal["wide", "long"]
@@ -161,7 +162,8 @@ def detect_dialect(
             f"has a header of {len(columns)} columns, {_listing(columns)}, that shares none with "
             f"any dialect ({', '.join(dialect.name for dialect in dialects)})",
             place=relative,
-            next_step="Land option-chain files, or declare a dialect under chain/dialects",
+            next_step=_other_use(columns)
+            or "Land option-chain files, or declare a dialect under chain/dialects",
         )
     missing = [name for name in nearest.required if name not in header]
     unknown = [name for name in columns if name not in nearest.known]
@@ -170,7 +172,24 @@ def detect_dialect(
         f"{nearest.name} ({nearest.title}), missing {_listing(missing)}"
         + (f", unknown {_listing(unknown)}" if unknown else ""),
         place=relative,
-        next_step="Rename or add the columns, or declare a dialect under chain/dialects",
+        next_step=_other_use(columns)
+        or "Rename or add the columns, or declare a dialect under chain/dialects",
+    )
+
+
+def _other_use(columns: Sequence[str]) -> str | None:
+    """Where a header belongs that is one of strategy results; None where it is none."""
+    names = {name.strip().lower() for name in columns}
+    declared = load_strategy_files()
+    fits = any(
+        names.issuperset(name.lower() for name in known.required)
+        for known in declared.formats.values()
+    )
+    if not fits or names <= declared.metadata.keys():
+        return None
+    return (
+        "Results with one strategy a column belong into a book: remove it from landing and call "
+        "mr portfolio load FILE"
     )
 
 

@@ -146,7 +146,23 @@ def evaluation_of(
         blocking: Whether a failure stops what is downstream.
     """
     partition = str(dagster_key(key))
-    record = records.get(partition)
+    return evaluation_at(
+        asset, name, partition, judgement, records.get(partition),
+        severity=severity, blocking=blocking,
+    )  # fmt: skip
+
+
+def evaluation_at(
+    asset: dg.AssetKey,
+    name: str,
+    partition: str,
+    judgement: Judgement,
+    record: dg.EventLogRecord | None,
+    *,
+    severity: dg.AssetCheckSeverity,
+    blocking: bool,
+) -> dg.AssetCheckEvaluation:
+    """As :func:`evaluation_of`, for a partition by Dagster's own key and its latest record."""
     return dg.AssetCheckEvaluation(
         asset_key=asset,
         check_name=name,

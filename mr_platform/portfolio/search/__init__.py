@@ -4,5 +4,6 @@
 one root seed, ``problem`` and ``swaps`` tell what portfolios and their neighbours are worth.
 
 Here: the algorithms and what they share.
-Not here: what good means (``portfolio/fitness``), files, clocks, reports.
+Not here: what good means (``portfolio/fitness``), files, reports; no result depends on a clock, which
+only says when the state of a long search is kept.
 """

@@ -46,6 +46,25 @@ def test_an_unknown_header_names_the_nearest_dialect_and_what_differs():
     assert told.value.place == "in/odd.csv"
 
 
+@pytest.mark.parametrize(
+    "header",
+    [["Date", "Day", "SENSEX 930-1030 SL38%"], ["date", "start_time", "mine"]],
+)
+def test_results_of_strategies_are_sent_to_their_own_command(header):
+    with pytest.raises(UnknownDialectError) as told:
+        detect_dialect(header, DIALECTS, "weekly.csv")
+
+    assert "call mr portfolio load FILE" in str(told.value.next_step)
+
+
+@pytest.mark.parametrize("header", [["who", "what"], ["Date", "Day"], ["Date", "zone", "capital"]])
+def test_a_header_without_strategies_is_not_sent_there(header):
+    with pytest.raises(UnknownDialectError) as told:
+        detect_dialect(header, DIALECTS, "weekly.csv")
+
+    assert "Land option-chain files" in str(told.value.next_step)
+
+
 def test_the_legacy_layout_has_the_48_columns_of_the_reference():
     assert len(LEGACY_CHAIN.required) == 48
     assert len(set(LEGACY_CHAIN.required)) == 48

@@ -1,0 +1,188 @@
+"""What is worked out of a whole book: figures of strategies, inversions, correlations.
+
+Here: a stored book → rows of the declared tables.
+Not here: the formulas (``portfolio``), storing (``strategy_books.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from mr_platform.gateways.correlation_cache import CachedFrames, CorrelationCache
+from mr_platform.orchestration.strategy_books import StoredBook
+from mr_platform.portfolio import legacy_metrics
+from mr_platform.portfolio.correlation_tiles import (
+    PairSettings,
+    PairStatistics,
+    content_key,
+    pair_statistics,
+)
+from mr_platform.portfolio.inversion import inverted, refuse_taken
+from mr_platform.portfolio.kelly import CAP, kelly_fraction
+from mr_platform.portfolio.returns import Matrix, StrategyReturns
+from mr_platform.portfolio.risk import RiskSettings, risk_profile
+from mr_platform.portfolio.strategy_metrics import strategy_metrics
+
+BLOCK_BYTES = 64 << 20
+"""Bytes of rows whose figures are worked out at a time."""
+
+_PERCENT = 100.0
+
+
+def in_risk_unit(values: Matrix, pnl_unit: str) -> tuple[Matrix, RiskSettings]:
+    """Rows in the unit that the standard profile measures: rupees, or shares of capital."""
+    if pnl_unit == "percent":
+        return values / _PERCENT, RiskSettings(unit="fraction")
+    return values, RiskSettings(unit="rupees")
+
+
+def metric_rows(book: StoredBook, kelly_cap: float = CAP) -> pl.DataFrame:
+    """Rows of ``strategy_metrics``: the legacy report and the standard profile of each strategy.
+
+    Args:
+        book: The book.
+        kelly_cap: Largest Kelly fraction.
+    """
+    return pl.concat([_metric_rows(block, kelly_cap) for block in _blocks(book)])
+
+
+def _metric_rows(book: StoredBook, kelly_cap: float) -> pl.DataFrame:
+    series = legacy_metrics.by_strategy(book.returns.pnl)
+    legacy = strategy_metrics(book.returns)
+    measured, settings = in_risk_unit(series, book.pnl_unit)
+    risk = risk_profile(measured, book.returns.dates, settings)
+    # money comes back in the unit of the book, ratios have none
+    scale = _PERCENT if book.pnl_unit == "percent" else 1.0
+    deepest = legacy_metrics.drawdown(series)
+    return legacy.select(
+        strategy_id=book.strategies["strategy_id"],
+        name="strategy",
+        roi="roi",
+        max_drawdown="max_drawdown",
+        ratio=pl.Series(legacy_metrics.ratio(legacy["roi"].to_numpy(), deepest)),
+        win_rate="win_rate",
+        profit_factor=_finite("profit_factor"),
+        expectancy="expectancy",
+        legacy_annual_return="annual_return",
+        legacy_sharpe=_finite("sharpe"),
+        legacy_sortino=_finite("sortino"),
+        annual_return=_told(risk.annual_return * scale),
+        sharpe=_told(risk.sharpe),
+        sortino=_told(risk.sortino),
+        calmar=_told(risk.calmar),
+        var_95=_told(risk.var_95 * scale),
+        cvar_95=_told(risk.cvar_95 * scale),
+        var_99=_told(risk.var_99 * scale),
+        cvar_99=_told(risk.cvar_99 * scale),
+        kelly_fraction=_told(kelly_fraction(series, cap=kelly_cap)),
+        constant=pl.Series(series.min(axis=1) == series.max(axis=1)),
+    )
+
+
+def inversion_rows(book: StoredBook) -> pl.DataFrame:
+    """Rows of ``inversions``: strategies that do better the other way round.
+
+    Raises:
+        PortfolioError: An inverted name that another strategy has.
+    """
+    report = pl.concat([inverted(block.returns).report for block in _blocks(book)])
+    refuse_taken(report["inverted_strategy"], book.returns.names)
+    ids = book.strategies.select("strategy_id", strategy="name")
+    return report.join(ids, on="strategy", how="left", maintain_order="left").with_columns(
+        _finite(name) for name in ("original_ratio", "inverted_ratio")
+    )
+
+
+def _blocks(book: StoredBook) -> Iterator[StoredBook]:
+    """The book a block of strategies at a time, in order: figures take several copies of rows."""
+    returns = book.returns
+    at_once = max(1, BLOCK_BYTES // (8 * returns.rows))
+    for start in range(0, returns.strategies, at_once):
+        part = slice(start, start + at_once)
+        yield replace(
+            book,
+            returns=StrategyReturns(
+                returns.pnl[:, part], returns.names[part], returns.dates, returns.zones
+            ),
+            strategies=book.strategies[part],
+        )
+
+
+def correlations(book: StoredBook, settings: PairSettings, cache: CorrelationCache) -> CachedFrames:
+    """Statistics of all pairs of a book, from the cache where these returns were seen before.
+
+    Returns:
+        Frames ``summary``, ``pairs`` and ``neighbours``; strategies by their place in the matrix.
+    """
+    key = content_key(book.returns.pnl, book.returns.names, settings)
+
+    def make() -> dict[str, pl.DataFrame]:
+        found = pair_statistics(book.returns.pnl, settings)
+        return {
+            "summary": _summary(found, settings),
+            "pairs": found.pair_frame(),
+            "neighbours": found.neighbour_frame(),
+        }
+
+    return cache.frames(key, make)
+
+
+def correlation_rows(
+    book: StoredBook, found: Mapping[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """Rows of the three tables of correlations.
+
+    Args:
+        book: The book.
+        found: What :func:`correlations` gave.
+
+    Returns:
+        Rows by table name, strategies by their number.
+    """
+    ids = book.strategies["strategy_id"]
+
+    def numbered(frame: pl.DataFrame, **columns: str) -> pl.DataFrame:
+        return frame.with_columns(
+            ids.gather(frame[place]).alias(name) for name, place in columns.items()
+        )
+
+    return {
+        "correlation_summary": found["summary"],
+        "correlated_pairs": numbered(found["pairs"], first_id="first", second_id="second"),
+        "strategy_neighbours": numbered(
+            found["neighbours"], strategy_id="strategy", neighbour_id="neighbour"
+        ),
+    }
+
+
+def _summary(found: PairStatistics, settings: PairSettings) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "strategies": [found.strategies],
+            "pairs": [found.pairs],
+            "mean": [found.mean],
+            "mean_abs": [found.mean_abs],
+            "lowest": [found.lowest],
+            "highest": [found.highest],
+            "threshold": [settings.threshold],
+            "above": [found.above],
+            "constant": [len(found.constant)],
+            "duplicate_groups": [len(found.duplicates)],
+            "duplicates": [sum(len(group) - 1 for group in found.duplicates)],
+            "histogram": [json.dumps(found.histogram.tolist())],
+        }
+    ).with_columns(_finite(name) for name in ("mean", "mean_abs", "lowest", "highest"))
+
+
+def _finite(name: str) -> pl.Expr:
+    """A column whose infinities and NaN are null: they stand for a figure that is not defined."""
+    return pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name)
+
+
+def _told(values: Matrix) -> pl.Series:
+    return pl.Series(np.asarray(values, dtype=np.float64), nan_to_null=True)

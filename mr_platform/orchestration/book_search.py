@@ -1,0 +1,363 @@
+"""Searching a book for portfolios, and the best of what was found.
+
+Here: what a run asks for, searches with checkpoints, their results as rows of tables.
+Not here: algorithms and fitness (``portfolio``), storing (``strategy_books.py``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from mr_platform.config.settings import SearchSettings, ZoneSettings
+from mr_platform.errors import InputFileError, PlatformError
+from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration.book_preparation import Preparation
+from mr_platform.orchestration.strategy_books import StoredBook, read_parts
+from mr_platform.portfolio import legacy_metrics
+from mr_platform.portfolio.correlation_tiles import content_key
+from mr_platform.portfolio.fitness import Evaluation, LegacyFitness
+from mr_platform.portfolio.inversion import SUFFIX
+from mr_platform.portfolio.kelly import kelly_fraction, scaled_to_one
+from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
+from mr_platform.portfolio.search.algorithms import ALGORITHMS, algorithm
+from mr_platform.portfolio.search.engine import Budget, Checkpoint, SearchResult
+from mr_platform.portfolio.search.searches import Search, SearchName, run_searches
+from mr_platform.portfolio.strategy_metrics import portfolio_metrics
+
+KEY_LENGTH = 16
+"""Hex digits of a data key that are stored: enough to tell contents apart."""
+
+
+class SearchConfig(dg.Config):
+    """What a run of ``search_portfolios`` may ask for; what is left out comes from the settings.
+
+    Attributes:
+        algorithms: Names of algorithms; empty takes those of the settings.
+        form: ``improved``, or ``legacy`` for the semantics of the record.
+        evaluations: Portfolios that each algorithm may judge.
+        patience: Evaluations without a better portfolio after which a search stops; 0 never.
+        seed: Root of all chance.
+        metric: What the fitness measures.
+        correlation_weight: Price of a mean correlation of 1.
+        drawdown_threshold: Below this drawdown the price is halved.
+        inversion: Whether losing strategies are inverted first.
+        row_rules: Rules of regimes by which rows are left out or weighted.
+        zone_mode: ``rows``, or ``collapsed`` to add the zones of a day up.
+        workers: Processes that search side by side.
+    """
+
+    algorithms: list[str] = Field(default_factory=list)
+    form: str | None = None
+    evaluations: int | None = None
+    patience: int | None = None
+    seed: int | None = None
+    metric: str | None = None
+    correlation_weight: float | None = None
+    drawdown_threshold: float | None = None
+    inversion: bool | None = None
+    row_rules: list[str] = Field(default_factory=list)
+    zone_mode: str | None = None
+    workers: int | None = None
+
+    def over(self, settings: SearchSettings) -> SearchSettings:
+        """The settings with what this run asks for in their place.
+
+        Where the legacy form is asked for and no algorithm is named, those of the settings that
+        have no such form are left out.
+        """
+        asked = {
+            name: value for name, value in self.model_dump().items() if value not in (None, [])
+        }
+        if asked.get("patience") == 0:
+            asked["patience"] = None
+        if asked.get("form") == "legacy" and "algorithms" not in asked:
+            modern = [name for name, forms in ALGORITHMS.items() if forms.legacy is None]
+            asked["algorithms"] = [name for name in settings.algorithms if name not in modern]
+        return SearchSettings.model_validate({**settings.model_dump(), **asked})
+
+
+@dataclass(frozen=True, eq=False)
+class SearchOutcome:
+    """What the searches of one book and size found.
+
+    Attributes:
+        order: What was asked.
+        preparation: What was done to the book's rows first.
+        size: Members of a portfolio.
+        returns: The returns that were searched.
+        results: One for each algorithm, in the order asked.
+        data_key: Content of the book's returns.
+        resumed: Algorithms that went on from a checkpoint.
+        seconds: Wall time.
+    """
+
+    order: SearchSettings
+    preparation: Preparation
+    size: int
+    returns: StrategyReturns
+    results: tuple[SearchResult, ...]
+    data_key: str
+    resumed: tuple[str, ...]
+    seconds: float
+
+    def rows(self, book: StoredBook) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rows of ``portfolios`` and of ``portfolio_members``."""
+        members = np.stack([result.members for result in self.results])
+        judged = _fitness(self.order).evaluate(self.returns.pnl, members)
+        figures = portfolio_metrics(self.returns, members)
+        found = pl.DataFrame(
+            [self._row(result, number, judged) for number, result in enumerate(self.results)]
+        )
+        told = figures.select(
+            "win_rate",
+            pl.when(pl.col("profit_factor").is_finite()).then("profit_factor"),
+            "expectancy",
+            legacy_annual_return="annual_return",
+            legacy_sharpe=pl.when(pl.col("sharpe").is_finite()).then("sharpe"),
+            legacy_sortino=pl.when(pl.col("sortino").is_finite()).then("sortino"),
+        )
+        listed = pl.concat([self._members(result, book) for result in self.results])
+        return found.hstack(told), listed
+
+    def metadata(self) -> dict[str, Any]:
+        """What a materialisation tells beside the rows."""
+        best = max(self.results, key=lambda result: result.fitness)
+        evaluations = sum(result.evaluations for result in self.results)
+        return {
+            "rows": self.returns.rows,
+            "strategies": self.returns.strategies,
+            "best_algorithm": best.algorithm,
+            "best_fitness": best.fitness,
+            "evaluations": evaluations,
+            "evaluations_a_second": round(evaluations / max(self.seconds, 1e-9)),
+            "resumed": ", ".join(self.resumed) or "none",
+            "seconds": round(self.seconds, 3),
+            "search": dg.MetadataValue.json(self.order.model_dump(mode="json")),
+        }
+
+    def _row(self, result: SearchResult, number: int, judged: Evaluation) -> dict[str, Any]:
+        return {
+            "size": self.size,
+            "algorithm": result.algorithm,
+            "form": result.form,
+            "fitness": result.fitness,
+            "metric": self.order.metric,
+            "correlation_weight": self.order.correlation_weight,
+            "drawdown_threshold": self.order.drawdown_threshold,
+            "evaluations": result.evaluations,
+            "budget": self.order.evaluations,
+            "stopped": result.stopped,
+            "seed": self.order.seed,
+            "preparation": self.preparation.text(),
+            "roi": float(judged.roi[number]),
+            "max_drawdown": float(judged.drawdown[number]),
+            "ratio": float(legacy_metrics.ratio(judged.roi, judged.drawdown)[number]),
+            "correlation": (
+                None if judged.correlation is None else float(judged.correlation[number])
+            ),
+            "convergence": json.dumps([list(point) for point in result.convergence]),
+            "data_key": self.data_key,
+        }
+
+    def _members(self, result: SearchResult, book: StoredBook) -> pl.DataFrame:
+        names = [self.returns.names[column] for column in result.members]
+        return pl.DataFrame(
+            {
+                "size": [self.size] * len(names),
+                "algorithm": [result.algorithm] * len(names),
+                "form": [result.form] * len(names),
+                "place": list(range(1, len(names) + 1)),
+                "strategy_id": [_number(book, name) for name in names],
+                "name": names,
+            }
+        )
+
+
+def data_key(book: StoredBook) -> str:
+    """Content of a book: its returns, names and what its rows say of themselves."""
+    content = content_key(book.returns.pnl, book.returns.names)
+    labels = book.rows.drop("source_file").write_csv()
+    return hashlib.sha256(f"{content}\n{labels}".encode()).hexdigest()[:KEY_LENGTH]
+
+
+def search_book(
+    book: StoredBook,
+    size: int,
+    order: SearchSettings,
+    checkpoints: SearchCheckpoints,
+    told: Callable[[str], object],
+    zones: ZoneSettings | None = None,
+) -> SearchOutcome:
+    """Search one size of a book with every algorithm asked for.
+
+    A search that was broken off goes on from its checkpoint where book, size, seed and settings
+    are the same; its result has the same bits as if it had never stopped.
+
+    Args:
+        book: The book.
+        size: Members of a portfolio.
+        order: What is asked.
+        checkpoints: Where searches are kept while they run.
+        told: Takes a line about each search that ends.
+        zones: Zones of the day, where they are collapsed; None takes those of the files.
+
+    Raises:
+        PortfolioError: Algorithms, metric or size that cannot be.
+    """
+    started = time.perf_counter()
+    preparation = Preparation.of(order, zones or ZoneSettings())
+    returns = preparation.returns(book)
+    evaluator = _fitness(order).over(returns.pnl)
+    key = data_key(book)
+    searches = [Search(name, size, order.form) for name in dict.fromkeys(order.algorithms)]
+    files = {one.name: _checkpoint_name(book, one, key, order, preparation) for one in searches}
+    held = {name: _held(checkpoints, file) for name, file in files.items()}
+
+    def keep(name: SearchName, state: Checkpoint) -> None:
+        checkpoints.write(files[name], state.to_bytes())
+
+    def ended(result: SearchResult) -> None:
+        told(
+            f"{result.algorithm}, {size} members: fitness {result.fitness:.6g} after "
+            f"{result.evaluations:,} evaluations ({result.stopped})"
+        )
+
+    results = run_searches(
+        evaluator,
+        searches,
+        Budget(order.evaluations, order.patience),
+        order.seed,
+        checkpoints={name: state for name, state in held.items() if state is not None},
+        workers=order.workers,
+        on_result=ended,
+        keep=keep,
+        keep_seconds=order.checkpoint_seconds,
+    )
+    for file in files.values():
+        checkpoints.remove(file)
+    return SearchOutcome(
+        order=order,
+        preparation=preparation,
+        size=size,
+        returns=returns,
+        results=results,
+        data_key=key,
+        resumed=tuple(one.algorithm for one in searches if held[one.name] is not None),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def require_search(
+    book: StoredBook, sizes: Iterable[int], order: SearchSettings, zones: ZoneSettings
+) -> None:
+    """Refuse a search that cannot be, before any has run.
+
+    Raises:
+        PortfolioError: Algorithms, metric or sizes that cannot be.
+    """
+    _fitness(order)
+    Preparation.of(order, zones).returns(book)
+    for name in order.algorithms:
+        algorithm(name, order.form)
+    wrong = [size for size in sizes if size > book.returns.strategies]
+    if wrong:
+        raise PortfolioError(
+            f"the book has {book.returns.strategies} strategies, too few for portfolios of "
+            f"{', '.join(map(str, wrong))}",
+            place=book.book,
+            next_step=f"Search sizes up to {book.returns.strategies}",
+        )
+
+
+def current_portfolios(lakehouse: Lakehouse, book: StoredBook) -> tuple[pl.DataFrame, int]:
+    """Stored portfolios that were searched on the book's returns as they are now.
+
+    Returns:
+        Their rows, and the number of portfolios searched on other returns.
+
+    Raises:
+        InputFileError: There is none.
+    """
+    found = read_parts(lakehouse, "portfolios", book.book)
+    now = found.filter(pl.col("data_key") == data_key(book))
+    if now.is_empty():
+        older = "; those stored were searched on other returns" if found.height else ""
+        raise InputFileError(
+            f"no portfolio of this book was searched{older}",
+            place=book.book,
+            next_step=f"Search: mr portfolio optimize {book.book}",
+        )
+    return now, found.height - now.height
+
+
+def best_rows(lakehouse: Lakehouse, book: StoredBook, kelly_cap: float) -> pl.DataFrame:
+    """Rows of ``best_portfolio``: the one of the highest fitness, of equal ones the smallest.
+
+    Raises:
+        InputFileError: No portfolio was searched on the book's returns as they are now.
+        PortfolioError: Portfolios of several metrics: their fitness cannot be compared.
+    """
+    found, _ = current_portfolios(lakehouse, book)
+    metrics = sorted(set(found["metric"]))
+    if len(metrics) > 1:
+        raise PortfolioError(
+            f"portfolios of this book were searched for several metrics: {', '.join(metrics)}",
+            place=book.book,
+            next_step="Search all sizes for one metric; only then can they be compared",
+        )
+    best = found.sort(["fitness", "size", "algorithm"], descending=[True, False, False]).head(1)
+    members = read_parts(lakehouse, "portfolio_members", book.book).join(
+        best.select("size", "algorithm", "form", "fitness", "preparation"),
+        on=["size", "algorithm", "form"],
+        how="inner",
+    )
+    returns = Preparation.parse(best["preparation"][0]).returns(book)
+    places = {name: column for column, name in enumerate(returns.names)}
+    columns = [places[name] for name in members["name"]]
+    shares = scaled_to_one(kelly_fraction(returns.pnl.T[columns], cap=kelly_cap))
+    return members.sort("place").with_columns(
+        kelly_share=pl.Series(shares).gather(members["place"].arg_sort())
+    )
+
+
+def _fitness(order: SearchSettings) -> LegacyFitness:
+    return LegacyFitness(
+        metric=order.metric,
+        drawdown_threshold=order.drawdown_threshold,
+        correlation_weight=order.correlation_weight,
+    )
+
+
+def _number(book: StoredBook, name: str) -> int:
+    ids = book.ids
+    return ids[name] if name in ids else ids[name.removesuffix(SUFFIX)]
+
+
+def _checkpoint_name(
+    book: StoredBook, search: Search, key: str, order: SearchSettings, preparation: Preparation
+) -> str:
+    """Name of all that a search depends on: one of another metric is not gone on from."""
+    fitness = (order.metric, order.correlation_weight, order.drawdown_threshold)
+    asked = hashlib.sha256(f"{key} {fitness} {preparation.text()}".encode()).hexdigest()
+    told = (book.book, f"{search.size:03}", search.algorithm, search.form, str(order.seed))
+    return "-".join((*told, asked[:KEY_LENGTH]))
+
+
+def _held(checkpoints: SearchCheckpoints, name: str) -> Checkpoint | None:
+    """A checkpoint that can be gone on from; one that cannot be read is as good as none."""
+    try:
+        content = checkpoints.read(name)
+        return None if content is None else Checkpoint.from_bytes(content)
+    except PlatformError:
+        return None

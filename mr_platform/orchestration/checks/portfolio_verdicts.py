@@ -1,0 +1,388 @@
+"""Verdicts on the stored tables of a book, read back from the lakehouse.
+
+Here: what each check asks of a book, one answer each, with the reference it compared with.
+Not here: Dagster's events (``checks/portfolios.py``), the reference (``parity``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.orchestration.book_parity import compare_book, holds_recorded
+from mr_platform.orchestration.book_preparation import Preparation
+from mr_platform.orchestration.book_search import data_key
+from mr_platform.orchestration.checks.verdicts import Judgement
+from mr_platform.orchestration.strategy_books import (
+    STRATEGY_FILES,
+    StoredBook,
+    read_book,
+    read_part,
+)
+from mr_platform.parity.legacy_portfolio import (
+    TOLERANCE,
+    naive_correlation,
+    naive_figures,
+    naive_fitness,
+    relative_error,
+)
+from mr_platform.parity.portfolio_figures import violations
+from mr_platform.registry.strategy_files import load_strategy_files
+
+SAMPLED_STRATEGIES = 500
+"""Strategies of a book that the second implementation works out: its loops take a second."""
+
+SAMPLED_PAIRS = 2_000
+REFERENCE = "second implementation (parity/legacy_portfolio.py)"
+
+_FEW_ROWS = 30
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class BookFacts:
+    """A stored book, read when a check asks for it.
+
+    Attributes:
+        lakehouse: Where it is stored.
+        name: Its name.
+        part: The part that is judged: all, or a size.
+        recorded: Folder of recorded legacy figures; None where there is none.
+    """
+
+    lakehouse: Lakehouse
+    name: str
+    part: str = "all"
+    recorded: Path | None = None
+
+    @cached_property
+    def book(self) -> StoredBook:
+        """The book as one matrix."""
+        return read_book(self.lakehouse, self.name)
+
+    @cached_property
+    def comparison(self) -> pl.DataFrame | None:
+        """Recorded figures beside those of the book; None where there is nothing to compare."""
+        if self.recorded is None or not holds_recorded(self.book.returns, self.recorded):
+            return None
+        return compare_book(self.book.returns, self.recorded)
+
+    def rows(self, table: str) -> pl.DataFrame:
+        """Rows of the judged part of a table."""
+        return read_part(self.lakehouse, table, self.name, self.part)
+
+
+@dataclass(frozen=True)
+class BookRule:
+    """One check of a table of a book.
+
+    Attributes:
+        table: The table.
+        name: Name in the asset graph.
+        description: What must hold.
+        severe: True where a failure is an error; else it warns.
+        judge: From the facts to whether it holds; None where there is nothing to judge.
+    """
+
+    table: str
+    name: str
+    description: str
+    severe: bool
+    judge: Callable[[BookFacts], Judgement | None]
+
+
+def _cells_are_numbers(facts: BookFacts) -> Judgement:
+    files = facts.rows(STRATEGY_FILES)
+    limits = load_strategy_files().limits
+    cells = int((files["rows"] * files["strategies"]).sum())
+    missing, unreadable = int(files["missing_cells"].sum()), int(files["unreadable_cells"].sum())
+    share = (missing + unreadable) / max(cells, 1)
+    first = [fault for told in files["first_faults"] for fault in json.loads(told)][:_SHOWN]
+    return Judgement(
+        share == 0,
+        f"{missing:,} empty and {unreadable:,} unreadable of {cells:,} cells were taken for 0"
+        if share
+        else f"all {cells:,} cells are numbers",
+        {"share": share, "limit": limits.missing_in_all, "first_faults": json.dumps(first)},
+    )
+
+
+def _files_raise_no_doubt(facts: BookFacts) -> Judgement:
+    files = facts.rows(STRATEGY_FILES)
+    told = [
+        f"{file}: {warning}"
+        for file, warnings in files.select("file", "warnings").rows()
+        for warning in json.loads(warnings)
+    ]
+    return Judgement(
+        not told,
+        "; ".join(told[:_SHOWN]) or f"{files.height} files without a warning",
+        {"warnings": len(told)},
+    )
+
+
+def _enough_rows(facts: BookFacts) -> Judgement:
+    returns = facts.book.returns
+    days = int((returns.dates[-1] - returns.dates[0]).astype(int)) + 1
+    return Judgement(
+        returns.rows >= _FEW_ROWS,
+        f"{returns.rows} rows over {days} days"
+        + ("" if returns.rows >= _FEW_ROWS else f"; below {_FEW_ROWS} figures say little"),
+        {"rows": returns.rows, "days": days, "strategies": returns.strategies},
+    )
+
+
+def _metrics_agree(facts: BookFacts) -> Judgement:
+    book, stored = facts.book, facts.rows("strategy_metrics")
+    if stored["strategy_id"].to_list() != book.strategies["strategy_id"].to_list():
+        return Judgement(False, "the figures are not those of the strategies stored: made before?")
+    errors: list[tuple[float, str]] = []
+    for place in _spread(book.returns.strategies, SAMPLED_STRATEGIES):
+        rows = book.returns.pnl[:, place].tolist()
+        reference = asdict(naive_figures(rows))
+        # sums of gains and losses that cancel keep the digits of their terms, not of their rest
+        floor = 1e-9 * float(np.abs(rows).sum())
+        row = stored.row(int(place), named=True)
+        errors += [
+            (relative_error(row[name], value, floor), f"{row['name']}: {name}")
+            for name, value in reference.items()
+        ]
+    return _agreement(errors, "figures of strategies")
+
+
+def _correlations_agree(facts: BookFacts) -> Judgement:
+    book, summary = facts.book, facts.rows("correlation_summary")
+    pairs, near = facts.rows("correlated_pairs"), facts.rows("strategy_neighbours")
+    columns = {number: place for place, number in enumerate(book.strategies["strategy_id"])}
+    listed = [
+        *_sample(pairs.select("first_id", "second_id", "rho"), SAMPLED_PAIRS // 2),
+        *_sample(near.select("strategy_id", "neighbour_id", "rho"), SAMPLED_PAIRS // 2),
+    ]
+    named = {side for first, second, _ in listed for side in (first, second)}
+    unknown = sorted(named - columns.keys())
+    if unknown:
+        return Judgement(False, f"{len(unknown)} numbers are no strategy's, first {unknown[0]}")
+    series = {number: book.returns.pnl[:, columns[number]].tolist() for number in named}
+    errors = [
+        (
+            # correlations are compared on their own scale: near 0 a share of them says nothing
+            relative_error(rho, naive_correlation(series[first], series[second]), 1.0),
+            f"strategies {first} and {second}",
+        )
+        for first, second, rho in listed
+    ]
+    whole = book.returns.strategies * (book.returns.strategies - 1) // 2
+    if summary["pairs"].to_list() != [whole]:
+        return Judgement(
+            False, f"the summary is of {summary['pairs'].to_list()} pairs, not {whole}"
+        )
+    if not whole:
+        return Judgement(True, "one strategy has no pair: nothing to compare")
+    return _agreement(errors, "correlations")
+
+
+def _inversions_agree(facts: BookFacts) -> Judgement:
+    returns, stored = facts.book.returns, facts.rows("inversions")
+    losing = {
+        name
+        for name, column in zip(returns.names, returns.pnl.T, strict=True)
+        if sum(column.tolist()) < 0
+    }
+    found = set(stored["strategy"])
+    other = sorted(losing ^ found)
+    return Judgement(
+        not other,
+        f"{len(found):,} of {returns.strategies:,} strategies lose and are inverted"
+        if not other
+        else f"{len(other)} strategies differ, first {other[0]}",
+        {"inverted": len(found), "reference": REFERENCE},
+    )
+
+
+def _fitness_agrees(facts: BookFacts) -> Judgement:
+    stored, members = facts.rows("portfolios"), facts.rows("portfolio_members")
+    # what older portfolios were worth, the returns of now do not tell
+    current = stored.filter(pl.col("data_key") == data_key(facts.book))
+    if current.is_empty() and stored.height:
+        return Judgement(True, "all were searched on other returns: nothing to compare")
+    errors: list[tuple[float, str]] = []
+    for row in current.to_dicts():
+        returns = Preparation.parse(row["preparation"]).returns(facts.book)
+        columns = {name: place for place, name in enumerate(returns.names)}
+        names = members.filter(
+            (pl.col("algorithm") == row["algorithm"]) & (pl.col("form") == row["form"])
+        )["name"].to_list()
+        told = f"{row['algorithm']} ({row['form']})"
+        if len(set(names)) != row["size"] or not set(names) <= columns.keys():
+            return Judgement(False, f"{told}: its members are not {row['size']} strategies")
+        series = [returns.pnl[:, columns[name]].tolist() for name in names]
+        reference = naive_fitness(
+            series, row["metric"], row["correlation_weight"], row["drawdown_threshold"]
+        )
+        errors.append((relative_error(row["fitness"], reference), told))
+    return _agreement(errors, "fitnesses of portfolios")
+
+
+def _portfolios_are_current(facts: BookFacts) -> Judgement:
+    stored = facts.rows("portfolios")
+    now = data_key(facts.book)
+    older = stored.filter(pl.col("data_key") != now).height
+    return Judgement(
+        not older,
+        f"{older} of {stored.height} were searched on other returns than those stored"
+        if older
+        else f"{stored.height} portfolios were searched on the stored returns",
+        {"data_key": now},
+    )
+
+
+def _beats_chance(facts: BookFacts) -> Judgement:
+    stored = facts.rows("portfolios")
+    by_chance = stored.filter(pl.col("algorithm") == "random_search")["fitness"]
+    others = stored.filter(pl.col("algorithm") != "random_search")
+    if by_chance.is_empty() or others.is_empty():
+        absent = "no random search" if by_chance.is_empty() else "nothing but random search"
+        return Judgement(True, f"{absent} among the algorithms: nothing to compare")
+    worse = others.filter(pl.col("fitness") < by_chance.max())["algorithm"].to_list()
+    return Judgement(
+        not worse,
+        f"below random search: {', '.join(worse)}"
+        if worse
+        else f"{others.height} algorithms are not below random search",
+    )
+
+
+def _recorded(*figures: str) -> Callable[[BookFacts], Judgement | None]:
+    """Judges some groups of recorded figures."""
+
+    def judge(facts: BookFacts) -> Judgement | None:
+        every = facts.comparison
+        if every is None:
+            return None
+        told = every.filter(pl.col("figure").is_in(figures))
+        known = told.filter("reproducible")
+        wrong = violations(told)
+        worst = max(known["relative_error"].to_list(), default=0.0)
+        where = known.sort("relative_error", descending=True).head(1)
+        return Judgement(
+            wrong.is_empty() and not known.is_empty(),
+            f"{known.height:,} recorded figures compared, worst relative error {worst:.2g}; "
+            f"{told.height - known.height:,} cannot be computed from what is held"
+            + (f"; {wrong.height:,} do not agree" if wrong.height else ""),
+            {
+                "compared": known.height,
+                "not_reproducible": told.height - known.height,
+                "worst": worst if np.isfinite(worst) else "infinite",
+                "worst_at": " ".join(map(str, where.select("figure", "subject", "measure").row(0))),
+                "violations": wrong.height,
+                "reference": "recorded legacy figures",
+            },
+        )
+
+    return judge
+
+
+def _agreement(errors: Sequence[tuple[float, str]], what: str) -> Judgement:
+    worst, where = max(errors, default=(0.0, "nothing"))
+    apart = sum(error > TOLERANCE for error, _ in errors)
+    return Judgement(
+        apart == 0 and bool(errors),
+        f"{len(errors):,} {what} compared, worst relative error {worst:.2g}"
+        + (f" ({where}); {apart:,} beyond {TOLERANCE:g}" if apart else ""),
+        {
+            "compared": len(errors),
+            "worst": float(worst) if np.isfinite(worst) else "infinite",
+            "worst_at": where,
+            "tolerance": TOLERANCE,
+            "reference": REFERENCE,
+        },
+    )
+
+
+def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Places spread evenly over 0..count-1, at most so many, the same each time."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def _sample(rows: pl.DataFrame, most: int) -> Iterable[tuple[int, int, float]]:
+    return rows[_spread(rows.height, most).tolist()].rows() if rows.height else []
+
+
+BOOK_RULES: tuple[BookRule, ...] = (
+    BookRule(
+        "strategy_returns", "cells_are_numbers",
+        "Every cell of the landed files is a number; others count as 0 and are located.",
+        False, _cells_are_numbers,
+    ),
+    BookRule(
+        "strategy_returns", "files_raise_no_doubt",
+        "Reading the files gave no warning: weekdays, trading days, levels in place of results.",
+        False, _files_raise_no_doubt,
+    ),
+    BookRule(
+        "strategy_returns", "enough_rows",
+        f"The book has at least {_FEW_ROWS} rows, below which figures say little.",
+        False, _enough_rows,
+    ),
+    BookRule(
+        "strategy_returns", "recorded_portfolios_agree",
+        "Recorded and golden portfolios, worked out of these returns, agree within 0.001 %; asked "
+        "where recorded figures are named and the book holds their strategies.",
+        True, _recorded("portfolios", "later_portfolios", "universe", "golden", "golden_searches"),
+    ),
+    BookRule(
+        "strategy_metrics", "recorded_metrics_agree",
+        "Recorded figures of strategies agree within 0.001 %; asked as above.",
+        True, _recorded("strategy_metrics"),
+    ),
+    BookRule(
+        "inversions", "recorded_inversions_agree",
+        "Recorded inversions agree within 0.001 %; asked as above.",
+        True, _recorded("inversions"),
+    ),
+    BookRule(
+        "correlation_summary", "recorded_correlations_agree",
+        "Recorded correlations agree within 0.001 %; asked as above.",
+        True, _recorded("golden_correlations"),
+    ),
+    BookRule(
+        "strategy_metrics", "legacy_metrics_agree",
+        "Legacy figures agree within 0.001 % with a second implementation of the formulas.",
+        True, _metrics_agree,
+    ),
+    BookRule(
+        "inversions", "inversions_agree",
+        "Exactly the strategies whose rows sum to a loss are inverted.",
+        True, _inversions_agree,
+    ),
+    BookRule(
+        "correlation_summary", "correlations_agree",
+        "Correlations agree with those worked out pair by pair.",
+        True, _correlations_agree,
+    ),
+    BookRule(
+        "portfolios", "fitness_agrees",
+        "Members are strategies, and the fitness agrees within 0.001 % with a second "
+        "implementation.",
+        True, _fitness_agrees,
+    ),
+    BookRule(
+        "portfolios", "portfolios_are_current",
+        "Portfolios were searched on the returns that are stored now.",
+        False, _portfolios_are_current,
+    ),
+    BookRule(
+        "portfolios", "algorithms_beat_chance",
+        "No algorithm found less than random search with the same evaluations.",
+        False, _beats_chance,
+    ),
+)  # fmt: skip
+"""Checks of the tables of a book, in data order."""

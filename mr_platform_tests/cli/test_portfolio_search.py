@@ -1,0 +1,241 @@
+"""Searching a book and its report, the way a person calls them."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from mr_platform.cli.portfolio_search import SizesParameter
+from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration import book_search
+from mr_platform_tests.cli.conftest import BOOK_STRATEGIES, Run, document
+
+TWO = "hill_climbing,random_search"
+
+
+def optimize(run: Run, home: Path, *more: object) -> Any:
+    words = ["portfolio", "optimize", "sensex", "--evaluations", 200, "--home", home, "--json"]
+    result = run(*words, *more)
+    assert result.exit_code == 0, result.output
+    return document(result)
+
+
+# ---------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("37", (37,)),
+        ("5:7", (5, 6, 7)),
+        ("9,5", (5, 9)),
+        ("5:6,6,8:8", (5, 6, 8)),
+    ],
+)
+def test_sizes_are_numbers_ranges_and_lists(text: str, sizes: tuple[int, ...]) -> None:
+    assert SizesParameter().convert(text, None, None) == sizes
+    assert SizesParameter().convert(sizes, None, None) == sizes
+
+
+@pytest.mark.parametrize("text", ["", "five", "5:", ":5", "5-7", "5,,6", "5.5", "-5", "7:5"])
+def test_what_is_no_list_of_sizes_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        SizesParameter().convert(text, None, None)
+
+
+def test_wrong_sizes_are_wrong_usage(run: Run, book_home: Path) -> None:
+    result = run("portfolio", "optimize", "sensex", "--sizes", "a lot", "--home", book_home)
+    assert result.exit_code == 2
+    assert "write 37, 35:40 or 35,40,50" in result.stderr
+
+
+@pytest.mark.parametrize("size", [0, 1, 101])
+def test_a_size_outside_the_bounds_is_refused(run: Run, book_home: Path, size: int) -> None:
+    result = run("portfolio", "optimize", "sensex", "--sizes", size, "--home", book_home)
+    assert result.exit_code == 1
+    assert f"{size} is no size of a portfolio. Give a number from 2 to 100" in result.stderr
+
+
+def test_a_size_above_the_book_is_refused_before_anything_runs(run: Run, book_home: Path) -> None:
+    result = run("portfolio", "optimize", "sensex", "--sizes", "5,41,50", "--home", book_home)
+    assert result.exit_code == 1
+    assert f"the book has {BOOK_STRATEGIES} strategies" in result.stderr
+    assert "41, 50" in result.stderr
+    assert f"Search sizes up to {BOOK_STRATEGIES}" in result.stderr
+
+
+# ---------------------------------------------------------------- what cannot be
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--algorithms", "hill_climb", "Did you mean 'hill_climbing'?"),
+        ("--algorithms", "magic", "Choose from genetic, simulated_annealing"),
+        ("--metric", "beauty", "Choose one of ratio, roi, less max dd, win percentage"),
+    ],
+)
+def test_unknown_names_are_told_with_the_known_ones(
+    run: Run, book_home: Path, option: str, value: str, told: str
+) -> None:
+    words = ["portfolio", "optimize", "sensex", "--sizes", 5, option, value, "--home", book_home]
+    result = run(*words)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_algorithm_without_legacy_form_is_refused_when_named(run: Run, book_home: Path) -> None:
+    words = ["--sizes", 5, "--form", "legacy", "--algorithms", "random_search"]
+    result = run("portfolio", "optimize", "sensex", *words, "--home", book_home)
+    assert result.exit_code == 1
+    assert "random_search has no legacy form" in result.stderr
+
+
+def test_a_report_before_a_search_names_the_search(
+    run: Run, tmp_path: Path, book_file: Path
+) -> None:
+    home = tmp_path / "home"
+    assert run("portfolio", "load", book_file, "--book", "new", "--home", home).exit_code == 0
+    result = run("portfolio", "report", "new", "--home", home)
+    assert result.exit_code == 1
+    assert "no portfolio of this book was searched" in result.stderr
+    assert "Search: mr portfolio optimize new" in result.stderr
+
+
+# ---------------------------------------------------------------- searches
+
+
+def test_two_sizes_by_two_algorithms(run: Run, book_home: Path) -> None:
+    told = optimize(run, book_home, "--sizes", "5:6", "--algorithms", TWO)
+    found = told["portfolios"]
+    assert [(row["size"], row["algorithm"]) for row in found] == [
+        (5, "hill_climbing"),
+        (5, "random_search"),
+        (6, "hill_climbing"),
+        (6, "random_search"),
+    ]
+    assert {row["evaluations"] for row in found} == {200}
+    assert (told["faults"], told["checks_failed"]) == ([], [])
+    best = max(found, key=lambda row: row["fitness"])
+    assert told["best"]["size"] == best["size"]
+    assert told["best"]["fitness"] == best["fitness"]
+    page = Path(told["report"])
+    assert page.is_file()
+    assert page.parent == book_home / "portfolio_reports"
+
+    words = ["portfolio", "optimize", "sensex", "--sizes", "5", "--algorithms", TWO]
+    result = run(*words, "--evaluations", 200, "--home", book_home)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[:4] == ["size", "algorithm", "form", "fitness"]
+    assert lines[-1] == f"report: {page}"
+    assert "searching sensex: 1/1 sensex|005: " in result.stderr
+    again = document(run(*words, "--evaluations", 200, "--home", book_home, "--json"))
+    keys = ("algorithm", "fitness", "roi", "max_drawdown")
+    assert [[row[key] for key in keys] for row in again["portfolios"]] == [
+        [row[key] for key in keys] for row in found[:2]
+    ]
+
+
+@pytest.mark.slow
+def test_another_seed_finds_other_portfolios(run: Run, book_home: Path) -> None:
+    one = ["--sizes", 8, "--algorithms", "random_search"]
+    first, second, third = (
+        optimize(run, book_home, *one, "--seed", seed)["portfolios"][0]["fitness"]
+        for seed in (1, 2, 1)
+    )
+    assert first == third
+    assert first != second
+
+
+@pytest.mark.slow
+def test_the_legacy_form_takes_the_algorithms_that_have_it(run: Run, book_home: Path) -> None:
+    told = optimize(run, book_home, "--sizes", 9, "--form", "legacy")
+    assert {row["form"] for row in told["portfolios"]} == {"legacy"}
+    assert len(told["portfolios"]) == 7
+
+
+def test_a_search_that_is_broken_off_goes_on_and_finds_the_same(
+    run: Run, book_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--sizes", 7, "--algorithms", "simulated_annealing,genetic", "--evaluations", 5_000]
+    words = ["portfolio", "optimize", "sensex", *asked, "--home", book_home]
+    whole = document(run(*words, "--json"))["portfolios"]
+
+    # every step is kept, and the third time that one is kept a person has had enough
+    kept: list[str] = []
+    write = SearchCheckpoints.write
+
+    def interrupted(self: SearchCheckpoints, name: str, content: bytes) -> None:
+        write(self, name, content)
+        kept.append(name)
+        if len(kept) == 3:
+            raise KeyboardInterrupt
+
+    def at_every_step(*arguments: Any, **more: Any) -> Any:
+        return run_searches(*arguments, **{**more, "keep_seconds": 0.0})
+
+    run_searches = book_search.run_searches
+    monkeypatch.setattr(SearchCheckpoints, "write", interrupted)
+    monkeypatch.setattr(book_search, "run_searches", functools.wraps(run_searches)(at_every_step))
+    result = run(*words)
+    assert result.exit_code == 130
+    assert "run again to resume" in result.stderr
+    assert set(kept) == set(SearchCheckpoints(book_home / "search_checkpoints").names())
+    monkeypatch.undo()
+
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "gone on with: simulated_annealing" in result.stderr
+    resumed = document(run(*words, "--json"))["portfolios"]
+    keys = ("algorithm", "fitness", "roi", "max_drawdown", "evaluations")
+    assert [[row[key] for key in keys] for row in resumed] == [
+        [row[key] for key in keys] for row in whole
+    ]
+    assert SearchCheckpoints(book_home / "search_checkpoints").names() == []
+
+
+# ---------------------------------------------------------------- report
+
+
+def test_a_report_is_written_again_with_a_legacy_run_folder(
+    run: Run, book_home: Path, tmp_path: Path
+) -> None:
+    optimize(run, book_home, "--sizes", 10, "--algorithms", TWO)
+    words = ["portfolio", "report", "sensex", "--home", book_home]
+    told = document(run(*words, "--run-folder", tmp_path, "--json"))
+    assert Path(told["page"]).is_file()
+    assert told["fitness"] > 0
+    (folder,) = tmp_path.iterdir()
+    assert told["run_folder"] == str(folder)
+    names = {path.name for path in folder.iterdir()}
+    assert "strategy_metrics.csv" in names
+    assert any(name.startswith("best_portfolio_size10_") for name in names)
+    assert any(name.startswith("optimization_summary_") for name in names)
+    text = run(*words)
+    assert text.exit_code == 0
+    assert "run folder" not in text.stdout
+    assert str(told["page"]) in text.stdout
+
+
+@pytest.mark.slow
+def test_after_a_further_file_the_old_portfolios_do_not_count(
+    run: Run, tmp_path: Path, book_file: Path
+) -> None:
+    home = tmp_path / "home"
+    assert run("portfolio", "load", book_file, "--book", "sensex", "--home", home).exit_code == 0
+    optimize(run, home, "--sizes", 5, "--algorithms", "random_search")
+    header, first, *_ = book_file.read_text().splitlines()
+    later = first.replace(first.split(",")[0], "2025-12-04")
+    further = tmp_path / "later.csv"
+    further.write_text(f"{header}\n{later}\n")
+    assert run("portfolio", "load", further, "--book", "sensex", "--home", home).exit_code == 0
+    result = run("portfolio", "report", "sensex", "--home", home)
+    assert result.exit_code == 1
+    assert "those stored were searched on other returns" in result.stderr
+    assert "mr portfolio optimize sensex" in result.stderr
