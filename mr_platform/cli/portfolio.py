@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mr_platform.gateways.lakehouse import Lakehouse
     from mr_platform.orchestration.book_runs import BookRun
 
+_FILE_FAULTS = ("Failure", "InputFileError", "UnknownDialectError", "PortfolioError")
+"""Faults of files, told before anything is written."""
+
 _METRICS = (
     "name", "roi", "max_drawdown", "ratio", "win_rate", "profit_factor", "expectancy", "sharpe",
     "sortino", "calmar", "cvar_95", "kelly_fraction",
@@ -95,14 +98,20 @@ def load(
 
     name = plain_name(paths[0]) if book is None else book
     landing = StrategyLanding(terminal.settings.landing_dir)
+    landing.require_present([*paths, *regimes])
     placed = landing.place(paths, name, prefixed=prefix)
-    if regimes:
+    try:
         placed += landing.place(regimes, name, regimes=True)
+    except BaseException:
+        landing.withdraw(placed)
+        raise
     named = listing([Path(fate.source).name for fate in placed], 3)
     terminal.note(f"loading {named} into the book {name}")
     with open_graph(terminal) as graph:
         run = book_runs.load(graph.definitions, graph.instance, name)
-    stored = "strategy_returns" in run.facts
+    # a fault of the disk may come after a part of it was written: then the files stay
+    refused = run.fault is not None and run.fault.kind in _FILE_FAULTS
+    stored = not refused
     # a file that cannot be used would keep the whole book from loading
     withdrawn = [] if stored else landing.withdraw(placed)
     files = [
@@ -124,8 +133,16 @@ def load(
 @with_terminal
 def books(terminal: Terminal) -> None:
     """Books that are landed or stored."""
+    import polars as pl
+
     from mr_platform.gateways.strategy_landing import StrategyLanding
-    from mr_platform.orchestration.strategy_books import read_part, read_parts, stored_books
+    from mr_platform.orchestration.book_search import data_key
+    from mr_platform.orchestration.strategy_books import (
+        read_book,
+        read_part,
+        read_parts,
+        stored_books,
+    )
 
     lakehouse = _lakehouse(terminal)
     landing = StrategyLanding(terminal.settings.landing_dir)
@@ -134,6 +151,8 @@ def books(terminal: Terminal) -> None:
     rows: list[dict[str, Any]] = []
     for name in sorted({*landed, *stored}):
         found = read_parts(lakehouse, "portfolios", name)
+        if found.height and name in stored:
+            found = found.filter(pl.col("data_key") == data_key(read_book(lakehouse, name)))
         best = found["fitness"].max() if found.height else None
         rows.append(
             {
@@ -289,8 +308,10 @@ def _fault_text(book: str, run: BookRun, left: Path | None) -> str:
     lines = [f"error: {run.fault.message}"]
     if "strategy_returns" in run.facts:
         lines.append(f"the results of the book {book} are stored, not all that is made of them")
-    else:
+    elif run.fault.kind in _FILE_FAULTS:
         lines.append(f"nothing of the book {book} was changed")
+    else:
+        lines.append(f"the book {book} may be stored in part: load it again once this is mended")
     if left is not None:
         lines.append(f"its files in {left} were landed before: mend or remove the one that is told")
     return "\n".join(lines)

@@ -70,7 +70,7 @@ class SizesParameter(click.ParamType[tuple[int, ...]]):
     "--patience", type=click.IntRange(min=0),
     help="Evaluations without a better portfolio before stopping early; 0 never.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), help="Root of all chance.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Root of all chance.")
 @click.option("--metric", help="What the fitness measures.")
 @click.option("--inversion/--no-inversion", default=None, help="Invert losing strategies first.")
 @click.option(
@@ -210,7 +210,7 @@ def _page(reported: BookRun | None) -> str | None:
 )  # fmt: skip
 @click.option("--algorithm", default="hill_climbing", show_default=True)
 @click.option("--evaluations", type=click.IntRange(min=1), help="Portfolios each search may judge.")
-@click.option("--seed", type=click.IntRange(min=0), help="Root of all chance.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Root of all chance.")
 @with_terminal
 def zones(
     terminal: Terminal,
@@ -235,7 +235,7 @@ def zones(
         require_stored(graph.lakehouse, book)
         run = book_runs.zones(graph.definitions, graph.instance, book, config)
         if run.fault is not None:
-            raise PlatformError(run.fault.message, place=book)
+            raise PlatformError(run.fault.message)
         rows = read_part(graph.lakehouse, "zone_portfolios", book)
     headers = ("zone", "rows", "size", "fitness", "roi", "max_drawdown", "win_rate", "allocation")
     document = rows.drop("book", "part").to_dicts()
@@ -269,7 +269,7 @@ def report(terminal: Terminal, book: str, run_folder: Path | None) -> None:
     if run.fault is not None:
         from mr_platform.errors import PlatformError
 
-        raise PlatformError(run.fault.message, place=book)
+        raise PlatformError(run.fault.message)
     best, told = run.facts["best_portfolio"], run.facts["portfolio_report"]
     document: dict[str, Any] = {
         "book": book,

@@ -83,6 +83,7 @@ class CorrelationSettings(_Strict):
     threshold: float = Field(default=0.7, ge=0, le=1)
     neighbours: int = Field(default=64, ge=0)
     most_pairs: int | None = Field(default=1_000_000, ge=0)
+    engine: Literal["cpu", "gpu"] = "cpu"
 
 
 class ZoneSettings(_Strict):
@@ -102,7 +103,7 @@ class SearchSettings(_Strict):
     form: Literal["legacy", "improved"] = "improved"
     evaluations: int = Field(default=20_000, ge=1)
     patience: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=2024, ge=0)
+    seed: int = Field(default=2024, ge=0, lt=2**63)
     metric: str = "ratio"
     correlation_weight: float = Field(default=10, ge=0)
     drawdown_threshold: float = Field(default=0, ge=0)

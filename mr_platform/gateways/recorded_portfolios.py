@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from mr_platform.errors import InputFileError
@@ -99,6 +101,24 @@ def read_recorded(folder: Path, declared: RecordedFigures) -> RecordedPortfolios
         universe=universe,
         universe_days=days,
     )
+
+
+def recorded_days(folder: Path, declared: RecordedFigures) -> npt.NDArray[np.datetime64]:
+    """Days of the file that the record was made from, ascending.
+
+    Raises:
+        InputFileError: That file cannot be read.
+    """
+    path = folder / declared.files["golden_strategies"]
+    try:
+        days = pl.read_csv(path, columns=["Date"], try_parse_dates=True)["Date"].cast(pl.Date)
+    except (OSError, pl.exceptions.PolarsError) as unread:
+        raise InputFileError(
+            f"its days cannot be read: {(str(unread).splitlines() or ['no reason told'])[0]}",
+            place=path.name,
+            next_step="Copy the file again from the source",
+        ) from unread
+    return np.sort(days.to_numpy().astype("datetime64[D]"))
 
 
 def _read(path: Path, reader: Callable[[Path], _T]) -> _T:

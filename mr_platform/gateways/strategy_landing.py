@@ -11,9 +11,11 @@ Not here: reading their content (``strategy_files``), landed option chains (``la
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from mr_platform.gateways.landing import (
     LandingZone,
     PlacedFile,
 )
+from mr_platform.gateways.storage_faults import told_as_storage_error
 
 _BOOK = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REGIMES = "regimes"
@@ -111,19 +114,52 @@ class StrategyLanding:
         """
         require_book(book)
         placed: list[PlacedFile] = []
-        absent = [str(source) for source in sources if not source.exists()]
-        if absent:
-            raise InputFileError(
-                f"no such file or folder: {', '.join(absent)}", next_step="Check the path"
-            )
+        self.require_present(sources)
         for source in _data_files(sources):
             folder = REGIMES if regimes else plain_name(source) if prefixed else ""
+            if folder == REGIMES and not regimes:
+                folder = f"{REGIMES}_file"  # that folder's name is taken
             below = Path(book, folder)
             zone = LandingZone(self.folder / below)
             for fate in zone.place([source]):
                 relative = None if fate.relative is None else f"{below}/{fate.relative}"
                 placed.append(PlacedFile(fate.source, relative, fate.status, fate.reason))
         return placed
+
+    def require_present(self, sources: Sequence[Path]) -> None:
+        """Refuse sources that are not there, before any is copied.
+
+        Raises:
+            InputFileError: Names all that are absent, or says that no data file is among them.
+        """
+        absent = [str(source) for source in sources if not source.exists()]
+        if absent:
+            raise InputFileError(
+                f"no such file or folder: {', '.join(absent)}", next_step="Check the path"
+            )
+        if sources and not _data_files(sources):
+            raise InputFileError(
+                "no CSV or Parquet file lies there",
+                place=", ".join(map(str, sources)),
+                next_step="Name the files, or the folder that holds them",
+            )
+
+    @contextmanager
+    def alone(self, book: str) -> Iterator[None]:
+        """Hold a book so that one process at a time loads it; another waits until it is done.
+
+        Raises:
+            InputFileError: The book's name cannot be one.
+            StorageError: The landing folder cannot be written.
+        """
+        require_book(book)
+        with told_as_storage_error(str(self.folder)):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # beside the books' folder, not in it: there only files of books lie
+            lock = (self.folder.parent / f".{book}.lock").open("w")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def withdraw(self, placed: Sequence[PlacedFile]) -> list[str]:
         """Take files out of landing again that :meth:`place` has just copied there.

@@ -13,16 +13,18 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from mr_platform.gateways.array_engine import device_faults, open_arrays
 from mr_platform.gateways.correlation_cache import CachedFrames, CorrelationCache
 from mr_platform.orchestration.strategy_books import StoredBook
 from mr_platform.portfolio import legacy_metrics
+from mr_platform.portfolio.array_tiles import array_pair_statistics
 from mr_platform.portfolio.correlation_tiles import (
     PairSettings,
     PairStatistics,
     content_key,
     pair_statistics,
 )
-from mr_platform.portfolio.inversion import inverted, refuse_taken
+from mr_platform.portfolio.inversion import inversion_report
 from mr_platform.portfolio.kelly import CAP, kelly_fraction
 from mr_platform.portfolio.returns import Matrix, StrategyReturns
 from mr_platform.portfolio.risk import RiskSettings, risk_profile
@@ -85,13 +87,8 @@ def _metric_rows(book: StoredBook, kelly_cap: float) -> pl.DataFrame:
 
 
 def inversion_rows(book: StoredBook) -> pl.DataFrame:
-    """Rows of ``inversions``: strategies that do better the other way round.
-
-    Raises:
-        PortfolioError: An inverted name that another strategy has.
-    """
-    report = pl.concat([inverted(block.returns).report for block in _blocks(book)])
-    refuse_taken(report["inverted_strategy"], book.returns.names)
+    """Rows of ``inversions``: strategies that do better the other way round."""
+    report = pl.concat([inversion_report(block.returns) for block in _blocks(book)])
     ids = book.strategies.select("strategy_id", strategy="name")
     return report.join(ids, on="strategy", how="left", maintain_order="left").with_columns(
         _finite(name) for name in ("original_ratio", "inverted_ratio")
@@ -113,8 +110,16 @@ def _blocks(book: StoredBook) -> Iterator[StoredBook]:
         )
 
 
-def correlations(book: StoredBook, settings: PairSettings, cache: CorrelationCache) -> CachedFrames:
+def correlations(
+    book: StoredBook, settings: PairSettings, cache: CorrelationCache, engine: str = "cpu"
+) -> CachedFrames:
     """Statistics of all pairs of a book, from the cache where these returns were seen before.
+
+    Args:
+        book: The book.
+        settings: What is asked.
+        cache: Where results are kept.
+        engine: ``cpu`` or ``gpu``: where products are taken.
 
     Returns:
         Frames ``summary``, ``pairs`` and ``neighbours``; strategies by their place in the matrix.
@@ -122,7 +127,12 @@ def correlations(book: StoredBook, settings: PairSettings, cache: CorrelationCac
     key = content_key(book.returns.pnl, book.returns.names, settings)
 
     def make() -> dict[str, pl.DataFrame]:
-        found = pair_statistics(book.returns.pnl, settings)
+        if engine == "cpu":
+            found = pair_statistics(book.returns.pnl, settings)
+        else:
+            arrays = open_arrays(engine)
+            with device_faults(arrays):
+                found = array_pair_statistics(book.returns.pnl, arrays, settings)
         return {
             "summary": _summary(found, settings),
             "pairs": found.pair_frame(),

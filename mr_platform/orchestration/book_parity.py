@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from mr_platform.errors import InputFileError
-from mr_platform.gateways.recorded_portfolios import RecordedPortfolios, read_recorded
+from mr_platform.gateways.recorded_portfolios import (
+    RecordedPortfolios,
+    read_recorded,
+    recorded_days,
+)
 from mr_platform.parity.portfolio_figures import account, compared
 from mr_platform.portfolio.recorded_figures import figure_pairs
 from mr_platform.portfolio.returns import StrategyReturns
@@ -29,30 +34,43 @@ def compare_book(returns: StrategyReturns, folder: Path) -> pl.DataFrame:
 
     Raises:
         InputFileError: The folder lacks files, or one is damaged; the book holds no strategy of
-            the record.
+            the record, or not all of its days.
     """
     declared = load_recorded_figures()
     record = read_recorded(folder, declared)
-    if not _holds(returns, record):
+    held = _of_record(returns, record, folder)
+    if held is None:
         raise InputFileError(
-            "the book holds no strategy of the record",
+            "the book holds no strategy of the record, or not all of its days",
             next_step="Load the files that the record was made from",
         )
-    return compared(figure_pairs(returns, record, declared), declared.tolerance)
+    return compared(figure_pairs(held, record, declared), declared.tolerance)
 
 
 def holds_recorded(returns: StrategyReturns, folder: Path) -> bool:
-    """Whether a book holds any strategy of the record.
+    """Whether a book holds any strategy of the record on all of its days.
 
     Raises:
         InputFileError: The folder lacks files, or one is damaged.
     """
-    return _holds(returns, read_recorded(folder, load_recorded_figures()))
+    record = read_recorded(folder, load_recorded_figures())
+    return _of_record(returns, record, folder) is not None
 
 
-def _holds(returns: StrategyReturns, record: RecordedPortfolios) -> bool:
+def _of_record(
+    returns: StrategyReturns, record: RecordedPortfolios, folder: Path
+) -> StrategyReturns | None:
+    """The book on the days of the record: months that were added since are not compared."""
     known = {*record.strategy_metrics["strategy"], *record.golden_strategies}
-    return not known.isdisjoint(returns.names)
+    if returns.zones is not None or known.isdisjoint(returns.names):
+        return None
+    days = recorded_days(folder, load_recorded_figures())
+    rows = np.flatnonzero(np.isin(returns.dates, days))
+    if rows.size != days.size:
+        return None
+    if rows.size == returns.rows:
+        return returns
+    return StrategyReturns(returns.pnl[rows], returns.names, returns.dates[rows])
 
 
 def parity_account(comparison: pl.DataFrame) -> pl.DataFrame:

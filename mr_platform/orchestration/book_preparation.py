@@ -96,6 +96,23 @@ class Preparation:
             returns = collapsed(cube, zone_weights(cube, self.zones.weights))
         return inverted(returns).returns if self.inversion else returns
 
+    def notes(self, book: StoredBook) -> tuple[str, ...]:
+        """What a reader should know: rows that rules left, weights of zones that were not taken."""
+        told = []
+        weights = self.weights(book)
+        labels, returns = book.rows, book.returns
+        if weights is not None:
+            counts = weights.counts
+            told.append(
+                f"{weights.rule}: {counts['left_out']} of {counts['rows']} rows left out, "
+                f"{counts['scaled_down']} scaled down, {counts['not_told']} tell nothing"
+            )
+            returns, labels = weights.kept(returns), labels.filter(pl.Series(weights.mask))
+        if self.zone_mode == "collapsed":
+            found = zone_weights(cube_of(returns, labels, self.zones), self.zones.weights)
+            told += [found.warning] if found.warning else []
+        return tuple(told)
+
     def weights(self, book: StoredBook) -> RowWeights | None:
         """Weights of the book's rows by the rules; None without rules."""
         if not self.row_rules:

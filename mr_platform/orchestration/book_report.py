@@ -12,20 +12,17 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.storage_faults import told_as_storage_error
 from mr_platform.gateways.strategy_landing import fingerprint
-from mr_platform.orchestration.book_preparation import Preparation
-from mr_platform.orchestration.book_search import current_portfolios
+from mr_platform.orchestration.stored_portfolios import CurrentPortfolios, current_portfolios
 from mr_platform.orchestration.strategy_books import (
     STRATEGY_FILES,
     StoredBook,
     read_book,
     read_part,
-    read_parts,
 )
 from mr_platform.pictures.equity_plots import Curves
 from mr_platform.pictures.portfolio_page import Origin, portfolio_page
@@ -40,7 +37,6 @@ from mr_platform.portfolio.portfolio_facts import (
     report_facts,
 )
 from mr_platform.portfolio.report_warnings import report_warnings
-from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
 from mr_platform.portfolio.run_folder import LegacyRun, RunPictures, best_portfolio
 from mr_platform.portfolio.run_texts import RunParameters
 from mr_platform.portfolio.strategy_metrics import strategy_metrics
@@ -67,20 +63,13 @@ class GatheredReport:
 
     Attributes:
         book: The book.
-        returns: The returns that its portfolios were searched on.
-        facts: Facts of all its portfolios.
-        left_out: Stored portfolios that are not in it: searched on other returns, for another
-            metric or after other steps than the best.
-        preparation: Steps between the book and these returns.
-        metric: What its portfolios were searched for.
+        current: Its portfolios.
+        facts: Facts of all of them.
     """
 
     book: StoredBook
-    returns: StrategyReturns
+    current: CurrentPortfolios
     facts: ReportFacts
-    left_out: int
-    preparation: Preparation
-    metric: str
 
 
 def gather_report(lakehouse: Lakehouse, name: str, kelly_cap: float) -> GatheredReport:
@@ -90,41 +79,23 @@ def gather_report(lakehouse: Lakehouse, name: str, kelly_cap: float) -> Gathered
         InputFileError: Nothing of the book is stored, or no portfolio was searched on it.
     """
     book = read_book(lakehouse, name)
-    stored, older = current_portfolios(lakehouse, book)
-    best = stored.sort("fitness", descending=True).row(0, named=True)
-    shown = stored.filter(
-        (pl.col("preparation") == best["preparation"]) & (pl.col("metric") == best["metric"])
-    )
-    preparation = Preparation.parse(best["preparation"])
-    returns = preparation.returns(book)
-    columns = {strategy: column for column, strategy in enumerate(returns.names)}
-    members = read_parts(lakehouse, "portfolio_members", name)
-    listed = {
-        keys: rows["name"].to_list()
-        for keys, rows in members.group_by("size", "algorithm", "form", maintain_order=True)
-    }
+    current = current_portfolios(lakehouse, book)
     found = [
         FoundPortfolio(
             algorithm=row["algorithm"],
             form=row["form"],
-            members=np.array(
-                [
-                    columns[strategy]
-                    for strategy in listed[row["size"], row["algorithm"], row["form"]]
-                ]
-            ),
+            members=current.members[row["size"], row["algorithm"], row["form"]],
             fitness=row["fitness"],
             evaluations=row["evaluations"],
             convergence=tuple(
                 (int(at), float(best)) for at, best in json.loads(row["convergence"])
             ),
         )
-        for row in shown.to_dicts()
+        for row in current.rows.to_dicts()
     ]
     unit: ReturnUnit = "percent" if book.pnl_unit == "percent" else "rupees"
-    facts = report_facts(returns, found, FactSettings(unit=unit, kelly_cap=kelly_cap))
-    left_out = older + stored.height - shown.height
-    return GatheredReport(book, returns, facts, left_out, preparation, best["metric"])
+    settings = FactSettings(unit=unit, kelly_cap=kelly_cap)
+    return GatheredReport(book, current, report_facts(current.returns, found, settings))
 
 
 def write_report(
@@ -175,7 +146,7 @@ def legacy_run(lakehouse: Lakehouse, name: str, at: dt.datetime, kelly_cap: floa
         PortfolioError: Names that do not fit on a line.
     """
     gathered = gather_report(lakehouse, name, kelly_cap)
-    facts, returns = gathered.facts, gathered.returns
+    facts, returns = gathered.facts, gathered.current.returns
     best: dict[int, FoundPortfolio] = {}
     for found in facts.portfolios:
         if found.size not in best or found.fitness > best[found.size].fitness:
@@ -188,13 +159,13 @@ def legacy_run(lakehouse: Lakehouse, name: str, at: dt.datetime, kelly_cap: floa
         pictures[size] = RunPictures(
             equity_png(curves, f"{title}: equity"), drawdown_png(curves, f"{title}: drawdown")
         )
-    before = replace(gathered.preparation, inversion=False).returns(gathered.book)
-    turned = inverted(before) if gathered.preparation.inversion else None
+    before = replace(gathered.current.preparation, inversion=False).returns(gathered.book)
+    turned = inverted(before) if gathered.current.preparation.inversion else None
     return LegacyRun(
         started=at,
         finished=at,
         parameters=RunParameters(
-            metric=gathered.metric,
+            metric=gathered.current.metric,
             smallest=min(best),
             largest=max(best),
             inverted=turned is not None,
@@ -224,12 +195,12 @@ def summary_text(facts: ReportFacts) -> str:
 
 
 def _notes(gathered: GatheredReport) -> tuple[str, ...]:
-    steps = json.loads(gathered.preparation.text())
+    steps = json.loads(gathered.current.preparation.text())
     notes = [f"before the search: {json.dumps(steps)}"] if steps else []
-    if gathered.left_out:
+    if gathered.current.left_out:
         notes.append(
-            f"{gathered.left_out} stored portfolios are left out: they were searched on other "
-            "returns, for another metric or after other steps"
+            f"{gathered.current.left_out} stored portfolios are left out: they were searched on "
+            "other returns, for another metric or after other steps"
         )
     return tuple(notes)
 

@@ -6,6 +6,7 @@ Not here: algorithms and fitness (``portfolio``), storing (``strategy_books.py``
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import time
@@ -16,19 +17,16 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mr_platform.config.settings import SearchSettings, ZoneSettings
-from mr_platform.errors import InputFileError, PlatformError
-from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.errors import PlatformError
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.orchestration.book_preparation import Preparation
-from mr_platform.orchestration.strategy_books import StoredBook, read_parts
+from mr_platform.orchestration.strategy_books import StoredBook
 from mr_platform.portfolio import legacy_metrics
 from mr_platform.portfolio.correlation_tiles import content_key
 from mr_platform.portfolio.fitness import Evaluation, LegacyFitness
-from mr_platform.portfolio.inversion import SUFFIX
-from mr_platform.portfolio.kelly import kelly_fraction, scaled_to_one
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
 from mr_platform.portfolio.search.algorithms import ALGORITHMS, algorithm
 from mr_platform.portfolio.search.engine import Budget, Checkpoint, SearchResult
@@ -84,7 +82,13 @@ class SearchConfig(dg.Config):
         if asked.get("form") == "legacy" and "algorithms" not in asked:
             modern = [name for name, forms in ALGORITHMS.items() if forms.legacy is None]
             asked["algorithms"] = [name for name in settings.algorithms if name not in modern]
-        return SearchSettings.model_validate({**settings.model_dump(), **asked})
+        try:
+            return SearchSettings.model_validate({**settings.model_dump(), **asked})
+        except ValidationError as refused:
+            told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in refused.errors()]
+            raise PlatformError(
+                "; ".join(told), place="search", next_step="Correct what is named here"
+            ) from refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +104,9 @@ class SearchOutcome:
         data_key: Content of the book's returns.
         resumed: Algorithms that went on from a checkpoint.
         seconds: Wall time.
+        searched_at: When, as ISO text; empty where nobody said.
+        checkpoints: Names of its checkpoints, to be removed once the results are stored.
+        notes: What a reader should know of the preparation.
     """
 
     order: SearchSettings
@@ -110,6 +117,9 @@ class SearchOutcome:
     data_key: str
     resumed: tuple[str, ...]
     seconds: float
+    searched_at: str = ""
+    checkpoints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def rows(self, book: StoredBook) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows of ``portfolios`` and of ``portfolio_members``."""
@@ -144,6 +154,7 @@ class SearchOutcome:
             "resumed": ", ".join(self.resumed) or "none",
             "seconds": round(self.seconds, 3),
             "search": dg.MetadataValue.json(self.order.model_dump(mode="json")),
+            **({"notes": "; ".join(self.notes)} if self.notes else {}),
         }
 
     def _row(self, result: SearchResult, number: int, judged: Evaluation) -> dict[str, Any]:
@@ -168,6 +179,7 @@ class SearchOutcome:
             ),
             "convergence": json.dumps([list(point) for point in result.convergence]),
             "data_key": self.data_key,
+            "searched_at": self.searched_at,
         }
 
     def _members(self, result: SearchResult, book: StoredBook) -> pl.DataFrame:
@@ -178,7 +190,7 @@ class SearchOutcome:
                 "algorithm": [result.algorithm] * len(names),
                 "form": [result.form] * len(names),
                 "place": list(range(1, len(names) + 1)),
-                "strategy_id": [_number(book, name) for name in names],
+                "strategy_id": [book.number(name) for name in names],
                 "name": names,
             }
         )
@@ -198,6 +210,7 @@ def search_book(
     checkpoints: SearchCheckpoints,
     told: Callable[[str], object],
     zones: ZoneSettings | None = None,
+    at: dt.datetime | None = None,
 ) -> SearchOutcome:
     """Search one size of a book with every algorithm asked for.
 
@@ -211,6 +224,7 @@ def search_book(
         checkpoints: Where searches are kept while they run.
         told: Takes a line about each search that ends.
         zones: Zones of the day, where they are collapsed; None takes those of the files.
+        at: When it is searched; tells the latest measure from earlier ones.
 
     Raises:
         PortfolioError: Algorithms, metric or size that cannot be.
@@ -228,6 +242,8 @@ def search_book(
         checkpoints.write(files[name], state.to_bytes())
 
     def ended(result: SearchResult) -> None:
+        # one that has ended is not searched again where a later one is broken off
+        keep((result.algorithm, result.form, result.size), result.checkpoint)
         told(
             f"{result.algorithm}, {size} members: fitness {result.fitness:.6g} after "
             f"{result.evaluations:,} evaluations ({result.stopped})"
@@ -244,8 +260,6 @@ def search_book(
         keep=keep,
         keep_seconds=order.checkpoint_seconds,
     )
-    for file in files.values():
-        checkpoints.remove(file)
     return SearchOutcome(
         order=order,
         preparation=preparation,
@@ -255,6 +269,9 @@ def search_book(
         data_key=key,
         resumed=tuple(one.algorithm for one in searches if held[one.name] is not None),
         seconds=time.perf_counter() - started,
+        searched_at="" if at is None else at.isoformat(),
+        checkpoints=tuple(files.values()),
+        notes=preparation.notes(book),
     )
 
 
@@ -280,57 +297,6 @@ def require_search(
         )
 
 
-def current_portfolios(lakehouse: Lakehouse, book: StoredBook) -> tuple[pl.DataFrame, int]:
-    """Stored portfolios that were searched on the book's returns as they are now.
-
-    Returns:
-        Their rows, and the number of portfolios searched on other returns.
-
-    Raises:
-        InputFileError: There is none.
-    """
-    found = read_parts(lakehouse, "portfolios", book.book)
-    now = found.filter(pl.col("data_key") == data_key(book))
-    if now.is_empty():
-        older = "; those stored were searched on other returns" if found.height else ""
-        raise InputFileError(
-            f"no portfolio of this book was searched{older}",
-            place=book.book,
-            next_step=f"Search: mr portfolio optimize {book.book}",
-        )
-    return now, found.height - now.height
-
-
-def best_rows(lakehouse: Lakehouse, book: StoredBook, kelly_cap: float) -> pl.DataFrame:
-    """Rows of ``best_portfolio``: the one of the highest fitness, of equal ones the smallest.
-
-    Raises:
-        InputFileError: No portfolio was searched on the book's returns as they are now.
-        PortfolioError: Portfolios of several metrics: their fitness cannot be compared.
-    """
-    found, _ = current_portfolios(lakehouse, book)
-    metrics = sorted(set(found["metric"]))
-    if len(metrics) > 1:
-        raise PortfolioError(
-            f"portfolios of this book were searched for several metrics: {', '.join(metrics)}",
-            place=book.book,
-            next_step="Search all sizes for one metric; only then can they be compared",
-        )
-    best = found.sort(["fitness", "size", "algorithm"], descending=[True, False, False]).head(1)
-    members = read_parts(lakehouse, "portfolio_members", book.book).join(
-        best.select("size", "algorithm", "form", "fitness", "preparation"),
-        on=["size", "algorithm", "form"],
-        how="inner",
-    )
-    returns = Preparation.parse(best["preparation"][0]).returns(book)
-    places = {name: column for column, name in enumerate(returns.names)}
-    columns = [places[name] for name in members["name"]]
-    shares = scaled_to_one(kelly_fraction(returns.pnl.T[columns], cap=kelly_cap))
-    return members.sort("place").with_columns(
-        kelly_share=pl.Series(shares).gather(members["place"].arg_sort())
-    )
-
-
 def _fitness(order: SearchSettings) -> LegacyFitness:
     return LegacyFitness(
         metric=order.metric,
@@ -339,19 +305,17 @@ def _fitness(order: SearchSettings) -> LegacyFitness:
     )
 
 
-def _number(book: StoredBook, name: str) -> int:
-    ids = book.ids
-    return ids[name] if name in ids else ids[name.removesuffix(SUFFIX)]
-
-
 def _checkpoint_name(
     book: StoredBook, search: Search, key: str, order: SearchSettings, preparation: Preparation
 ) -> str:
     """Name of all that a search depends on: one of another metric is not gone on from."""
     fitness = (order.metric, order.correlation_weight, order.drawdown_threshold)
-    asked = hashlib.sha256(f"{key} {fitness} {preparation.text()}".encode()).hexdigest()
-    told = (book.book, f"{search.size:03}", search.algorithm, search.form, str(order.seed))
-    return "-".join((*told, asked[:KEY_LENGTH]))
+    # some algorithms lay their course by the budget
+    budget = (order.evaluations, order.patience)
+    told = f"{key} {fitness} {budget} {preparation.text()}"
+    asked = hashlib.sha256(told.encode()).hexdigest()
+    parts = (book.book, f"{search.size:03}", search.algorithm, search.form, str(order.seed))
+    return "-".join((*parts, asked[:KEY_LENGTH]))
 
 
 def _held(checkpoints: SearchCheckpoints, name: str) -> Checkpoint | None:

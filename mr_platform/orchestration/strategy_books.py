@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-import numpy as np
 import polars as pl
 
 from mr_platform.errors import InputFileError
@@ -25,6 +25,7 @@ from mr_platform.orchestration.book_files import (
     with_regimes,
 )
 from mr_platform.portfolio.book_sheets import Book, BookMonth, BookSheet, merge_sheets
+from mr_platform.portfolio.inversion import SUFFIX
 from mr_platform.portfolio.returns import StrategyReturns
 from mr_platform.portfolio.strategy_headers import StrategyChoice
 from mr_platform.portfolio.strategy_tables import PNL_SCHEMA, join_months, wide_frame
@@ -59,7 +60,7 @@ class LoadReport:
         missing_cells: Empty cells of the files, taken for 0.
         unreadable_cells: Cells without a number, taken for 0.
         repeated_cells: Cells that several files hold alike.
-        kept_rows: Rows stored before from files that are no longer landed, which stay.
+        kept_cells: Values stored before from files that are no longer landed, which stay.
         warnings: What a person should look at, a sentence each, with its file.
         versions: New version of each table that was written.
     """
@@ -75,7 +76,7 @@ class LoadReport:
     missing_cells: int
     unreadable_cells: int
     repeated_cells: int
-    kept_rows: int
+    kept_cells: int
     warnings: tuple[str, ...]
     versions: Mapping[str, int]
 
@@ -98,10 +99,14 @@ class StoredBook:
     pnl_unit: str
     rows: pl.DataFrame
 
-    @property
+    @cached_property
     def ids(self) -> dict[str, int]:
         """Number of each strategy by name."""
         return dict(self.strategies.select("name", "strategy_id").rows())
+
+    def number(self, name: str) -> int:
+        """Number of a strategy by its name; an inverted one has that of its original."""
+        return self.ids[name] if name in self.ids else self.ids[name.removesuffix(SUFFIX)]
 
 
 def load_book(
@@ -115,9 +120,10 @@ def load_book(
     """Read every landed file of a book and store the months that changed.
 
     Months are compared with what is stored, so that a file of one more month writes that month
-    alone. Rows stored from files that are gone from landing stay. Returns are written before the
-    table of strategies: a load that is cut off leaves strategies without names, which readers do
-    not see, and is made whole by the next one.
+    alone. Values stored from files that are gone from landing stay. Returns are written before the
+    table of strategies: a load that is cut off leaves rows without names, which readers do not
+    see and whose numbers no other strategy gets, and is made whole by the next one. One process at
+    a time loads a book; another waits.
 
     Args:
         book: The book.
@@ -131,6 +137,17 @@ def load_book(
             other: nothing was written.
         StorageError: Tables could not be written.
     """
+    with landing.alone(book):
+        return _load(book, landing, lakehouse, choice, commit_info or {})
+
+
+def _load(
+    book: str,
+    landing: StrategyLanding,
+    lakehouse: Lakehouse,
+    choice: StrategyChoice,
+    info: Mapping[str, str],
+) -> LoadReport:
     files = landing.files_of(book)
     found = book_fingerprint(files)
     read = [read_file(file, choice) for file in files if not file.holds_regimes]
@@ -146,10 +163,10 @@ def load_book(
     months = sorted({str(day)[:7] for sheet in given for day in sheet.returns.dates.tolist()})
     before = _stored_before(lakehouse, book, given, months)
     known = _known_numbers(lakehouse, book)
-    merged = merge_sheets([*given, *before], known)
+    merged = merge_sheets(given, known, before, _first_free(lakehouse, book))
     merged = replace(merged, rows=with_regimes(merged.rows, bars))
     accounts = [one.sheet.account for one in read]
-    versions, replaced, cells = _store(lakehouse, book, merged, read, known, commit_info or {})
+    versions, replaced, cells = _store(lakehouse, book, merged, read, known, info)
     return LoadReport(
         book=book,
         fingerprint=found,
@@ -162,7 +179,7 @@ def load_book(
         missing_cells=sum(account.missing_cells for account in accounts),
         unreadable_cells=sum(account.unreadable_cells for account in accounts),
         repeated_cells=merged.repeated_cells,
-        kept_rows=sum(sheet.rows.height for sheet in before),
+        kept_cells=merged.kept_cells,
         warnings=tuple(
             f"{one.file.file.relative}: {warning}" for one in read for warning in one.warnings
         ),
@@ -174,7 +191,7 @@ def read_book(lakehouse: Lakehouse, book: str) -> StoredBook:
     """A stored book as one matrix.
 
     Raises:
-        InputFileError: Nothing of the book is stored.
+        InputFileError: Nothing of the book is stored, or a load of it was broken off.
     """
     strategies = _all_of(lakehouse, STRATEGIES, book)
     if strategies is None or strategies.is_empty():
@@ -183,6 +200,13 @@ def read_book(lakehouse: Lakehouse, book: str) -> StoredBook:
     joined = join_months(_stored_months(lakehouse, book), strategies)
     ordered = strategies.sort("strategy_id")
     rows = read_parts(lakehouse, STRATEGY_ROWS, book).sort("date", "zone")
+    if rows.height != joined.returns.rows:
+        raise InputFileError(
+            "its rows were not stored whole: a load was broken off",
+            place=book,
+            next_step=f"Load it again: mr portfolio load FILE --book {book}, or materialise it in "
+            "the UI",
+        )
     return StoredBook(book, joined.returns, ordered, str(files["pnl_unit"][0]), rows)
 
 
@@ -283,38 +307,45 @@ def _require_alike(lakehouse: Lakehouse, book: str, sheet: BookSheet) -> None:
 def _stored_before(
     lakehouse: Lakehouse, book: str, given: Sequence[BookSheet], months: Sequence[str]
 ) -> list[BookSheet]:
-    """Rows of the given months that are stored and stand in no landed file, as a sheet."""
-    keys = [BookPart(book, month) for month in months]
-    if not lakehouse.exists(STRATEGY_ROWS):
-        return []
-    rows = lakehouse.scan(STRATEGY_ROWS, keys).collect()
-    landed = pl.concat([sheet.rows.select("date", "zone") for sheet in given])
-    kept = rows.join(landed, on=["date", "zone"], how="anti", nulls_equal=True)
-    if kept.is_empty():
+    """What is stored of the given months, a sheet a month; none where one file holds all of it."""
+    if not (lakehouse.exists(STRATEGY_ROWS) and lakehouse.exists(STRATEGIES)):
         return []
     known = read_part(lakehouse, STRATEGIES, book)
-    stored = lakehouse.scan(STRATEGY_RETURNS, keys).select(*PNL_SCHEMA).join(
-        kept.lazy().select("date", "zone"), on=["date", "zone"], how="semi", nulls_equal=True
-    ).join(known.lazy(), on="strategy_id", how="semi").collect()  # fmt: skip
-    if stored.is_empty():  # of a load that was cut off before its strategies had names
-        return []
-    joined = join_months([stored], known).returns
-    # the landed files' strategies as well: rows of no landed file are no missing cells of theirs
-    others = sorted({name for sheet in given for name in sheet.names} - set(joined.names))
-    pnl = np.concatenate([joined.pnl, np.zeros((joined.rows, len(others)))], axis=1)
-    names = (*joined.names, *others)
-    none = pl.repeat(0, len(names), dtype=pl.Int64, eager=True)
-    return [
-        BookSheet(
-            place=_KEPT,
-            pnl_unit=given[0].pnl_unit,
-            returns=StrategyReturns(pnl, names, joined.dates, joined.zones),
-            rows=_as_labels(kept.sort("date", "zone")),
-            strategies=pl.DataFrame(
-                {"name": names, "missing_cells": none, "unreadable_cells": none}
-            ),
+    sheets = []
+    for month in months:
+        key = BookPart(book, month)
+        rows = lakehouse.scan(STRATEGY_ROWS, [key]).collect().sort("date", "zone")
+        held = lakehouse.scan(STRATEGY_RETURNS, [key]).select(*PNL_SCHEMA).collect()
+        named = known.join(held.select("strategy_id").unique(), on="strategy_id", how="semi")
+        if named.is_empty() or rows.is_empty() or _within(rows, named, given):
+            continue
+        joined = join_months([held], named).returns
+        if joined.rows != rows.height:  # of a load that was cut off between the tables
+            continue
+        none = pl.repeat(0, joined.strategies, dtype=pl.Int64, eager=True)
+        sheets.append(
+            BookSheet(
+                place=_KEPT,
+                pnl_unit=given[0].pnl_unit,
+                returns=joined,
+                rows=_as_labels(rows),
+                strategies=pl.DataFrame(
+                    {"name": joined.names, "missing_cells": none, "unreadable_cells": none}
+                ),
+            )
         )
-    ]
+    return sheets
+
+
+def _within(rows: pl.DataFrame, strategies: pl.DataFrame, given: Sequence[BookSheet]) -> bool:
+    """Whether one landed file holds every cell of stored rows and strategies."""
+    keys = ["date", "zone"]
+    names = set(strategies["name"])
+    return any(
+        names <= set(sheet.names)
+        and rows.join(sheet.rows.select(keys), on=keys, how="anti", nulls_equal=True).is_empty()
+        for sheet in given
+    )
 
 
 def _as_labels(stored: pl.DataFrame) -> pl.DataFrame:
@@ -325,6 +356,15 @@ def _as_labels(stored: pl.DataFrame) -> pl.DataFrame:
 def _known_numbers(lakehouse: Lakehouse, book: str) -> dict[str, int]:
     stored = _all_of(lakehouse, STRATEGIES, book)
     return {} if stored is None else dict(stored.select("name", "strategy_id").rows())
+
+
+def _first_free(lakehouse: Lakehouse, book: str) -> int:
+    """First number that no stored row has, named or not."""
+    if not lakehouse.exists(STRATEGY_RETURNS):
+        return 0
+    keys = _parts_of(lakehouse, STRATEGY_RETURNS, book)
+    largest = lakehouse.scan(STRATEGY_RETURNS, keys).select(pl.col("strategy_id").max()).collect()
+    return int(largest.item() or 0) + 1 if largest.item() is not None else 0
 
 
 def _all_of(lakehouse: Lakehouse, table: str, book: str) -> pl.DataFrame | None:

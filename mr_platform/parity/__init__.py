@@ -1,5 +1,5 @@
 """Parity: do the platform's numbers agree with the legacy numbers, cell by cell.
 
-Here, when it comes: tolerance, comparison, the report of violations.
+Here: tolerance, comparison, the account of violations; the legacy formulas a second time.
 Not here: reading either side (``gateways/``), what follows from a failure (``gates/``).
 """

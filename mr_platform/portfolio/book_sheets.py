@@ -75,6 +75,7 @@ class Book:
         pnl_unit: Unit of the values.
         filled: Shape (T, n), which cells a sheet holds; None where all are.
         repeated_cells: Cells that several sheets hold with the same value.
+        kept_cells: Cells that no sheet holds and that were stored before.
     """
 
     returns: StrategyReturns
@@ -83,6 +84,7 @@ class Book:
     pnl_unit: str
     filled: Flags | None = None
     repeated_cells: int = 0
+    kept_cells: int = 0
 
     def months(self) -> Iterator[BookMonth]:
         """The book month by month; a strategy without any row in a month is not in it."""
@@ -121,18 +123,27 @@ class _Merged:
     filled: Flags
     owner: npt.NDArray[np.int32] = field(init=False)
     repeated: int = 0
+    kept: int = 0
 
     def __post_init__(self) -> None:
         # the sheet a row was last filled by, to name the file of a conflict
         self.owner = np.full(self.pnl.shape[0], -1, dtype=np.int32)
 
 
-def merge_sheets(sheets: Sequence[BookSheet], known: Mapping[str, int] | None = None) -> Book:
+def merge_sheets(
+    sheets: Sequence[BookSheet],
+    known: Mapping[str, int] | None = None,
+    stored: Sequence[BookSheet] = (),
+    first_free: int = 0,
+) -> Book:
     """Put the sheets of a book together.
 
     Args:
         sheets: At least one, in the order in which strategies are numbered and rows are owned.
         known: Numbers of strategies given before, by name.
+        stored: What is stored of these months; fills cells that no sheet holds, so that a file
+            that is gone from landing takes nothing with it.
+        first_free: No new number lies below it.
 
     Raises:
         InputFileError: No sheet; sheets in different units, or some by zone and some by day; two
@@ -142,24 +153,30 @@ def merge_sheets(sheets: Sequence[BookSheet], known: Mapping[str, int] | None = 
         raise InputFileError(
             "the book has no file of strategy results", next_step="Land a file of this book"
         )
-    _require_alike(sheets)
-    names = tuple(dict.fromkeys(name for sheet in sheets for name in sheet.names))
-    labels = _labels(sheets)
-    if len(sheets) == 1:
+    every = [*sheets, *stored]
+    _require_alike(every)
+    names = tuple(dict.fromkeys(name for sheet in every for name in sheet.names))
+    labels = _labels(every)
+    if len(every) == 1:
         sheet = sheets[0]
         returns = StrategyReturns(
             sheet.returns.pnl, names, sheet.returns.dates, sheet.returns.zones
         )
-        return Book(returns, labels, _strategies(sheets, names, known, None), sheet.pnl_unit)
+        return Book(
+            returns, labels, _strategies(every, names, known, None, first_free), sheet.pnl_unit
+        )
     keys = labels.select("date", "zone")
     places = {name: place for place, name in enumerate(names)}
     merged = _Merged(
         np.zeros((keys.height, len(names))), np.zeros((keys.height, len(names)), dtype=np.bool_)
     )
-    for number, sheet in enumerate(sheets):
+    for number, sheet in enumerate(every):
         rows = _row_places(keys, sheet.rows)
         columns = np.array([places[name] for name in sheet.names], dtype=np.intp)
-        _enter(merged, sheets, number, rows, columns, names)
+        if number < len(sheets):
+            _enter(merged, sheets, number, rows, columns, names)
+        else:
+            _fill(merged, sheet.returns.pnl, rows, columns)
     returns = StrategyReturns(
         merged.pnl,
         names,
@@ -170,10 +187,11 @@ def merge_sheets(sheets: Sequence[BookSheet], known: Mapping[str, int] | None = 
     return Book(
         returns,
         labels,
-        _strategies(sheets, names, known, filled),
+        _strategies(every, names, known, filled, first_free),
         sheets[0].pnl_unit,
         filled,
         merged.repeated,
+        merged.kept,
     )
 
 
@@ -248,11 +266,27 @@ def _enter(
     merged.owner[rows] = number
 
 
+def _fill(
+    merged: _Merged,
+    pnl: Matrix,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+) -> None:
+    """Stored values in the cells that no sheet holds."""
+    cells = np.ix_(rows, columns)
+    free = ~merged.filled[cells]
+    if free.any():
+        merged.pnl[cells] = np.where(free, pnl, merged.pnl[cells])
+        merged.filled[cells] = True
+        merged.kept += int(free.sum())
+
+
 def _strategies(
     sheets: Sequence[BookSheet],
     names: Sequence[str],
     known: Mapping[str, int] | None,
     filled: Flags | None,
+    first_free: int,
 ) -> pl.DataFrame:
     """Number, attributes, first file and counts of each strategy."""
     told = pl.concat(
@@ -268,7 +302,7 @@ def _strategies(
     counts = told.group_by("name", maintain_order=True).agg(
         pl.col("source_file").first(), *(pl.col(count).sum() for count in _COUNTS)
     )
-    numbered = number_strategies(names, known)
+    numbered = number_strategies(names, known, first_free)
     # absent: rows of the book in which no file has the strategy
     absent = (
         pl.repeat(0, len(names), dtype=pl.Int64, eager=True)

@@ -10,11 +10,12 @@ Not here: costs of trading the other way round, which the record does not know.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from mr_platform.portfolio.legacy_metrics import by_strategy, total
@@ -55,6 +56,35 @@ def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion
         PortfolioError: Returns without rows, or an inverted name that another strategy has.
     """
     series = by_strategy(returns.pnl)
+    chosen, report = _decided(series, returns.names, skip_first=skip_first)
+    kept = np.setdiff1d(np.arange(returns.strategies), chosen)
+    new = report["inverted_strategy"].to_list()
+    staying = [returns.names[place] for place in kept]
+    taken = sorted(set(new) & set(staying))
+    if taken:
+        raise PortfolioError(
+            f"{len(taken)} strategies have the name of an inverted one, first {taken[0]!r}",
+            next_step="Rename them, or search without inversion",
+        )
+    # 0 - x, not -x: a row without profit or loss stays 0 and does not become -0
+    pnl = np.concatenate([series[kept], 0.0 - series[chosen]]).T
+    names = (*staying, *new)
+    return Inversion(
+        returns=StrategyReturns(pnl, names, returns.dates, returns.zones),
+        report=report,
+        considered=max(returns.strategies - skip_first, 0),
+    )
+
+
+def inversion_report(returns: StrategyReturns) -> pl.DataFrame:
+    """What :func:`inverted` would do, without doing it: the report of :class:`Inversion`."""
+    return _decided(by_strategy(returns.pnl), returns.names, skip_first=False)[1]
+
+
+def _decided(
+    series: Matrix, names: Sequence[str], *, skip_first: bool
+) -> tuple[npt.NDArray[np.intp], pl.DataFrame]:
+    """Places of the strategies to invert, and the report."""
     roi, worst = total(series), series.min(axis=1)
     best = series.max(axis=1)
     ratio, mirrored = _ratio(roi, worst), _ratio(-roi, -best)
@@ -62,8 +92,7 @@ def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion
     if skip_first:
         turned[:1] = False
     chosen = np.flatnonzero(turned)
-    kept = np.flatnonzero(~turned)
-    old = [returns.names[place] for place in chosen]
+    old = [names[place] for place in chosen.tolist()]
     new = [name + SUFFIX for name in old]
     report = pl.DataFrame(
         {
@@ -77,30 +106,7 @@ def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion
             "inverted_ratio": mirrored[chosen],
         }
     )
-    staying = [returns.names[place] for place in kept]
-    refuse_taken(new, staying)
-    # 0 - x, not -x: a row without profit or loss stays 0 and does not become -0
-    pnl = np.concatenate([series[kept], 0.0 - series[chosen]]).T
-    names = (*staying, *new)
-    return Inversion(
-        returns=StrategyReturns(pnl, names, returns.dates, returns.zones),
-        report=report,
-        considered=max(returns.strategies - skip_first, 0),
-    )
-
-
-def refuse_taken(inverted_names: Iterable[str], names: Iterable[str]) -> None:
-    """Refuse inverted names that other strategies have.
-
-    Raises:
-        PortfolioError: Names one of them.
-    """
-    taken = sorted(set(inverted_names) & set(names))
-    if taken:
-        raise PortfolioError(
-            f"{len(taken)} strategies have the name of an inverted one, first {taken[0]!r}",
-            next_step="Rename them, or load the returns before inversion",
-        )
+    return chosen, report
 
 
 def _ratio(roi: Matrix, worst: Matrix) -> Matrix:

@@ -1,8 +1,8 @@
 """Regime bars: typed, checked, and joined to rows of results as they were known at the time.
 
-A row takes the latest bar of its own day that was known at its start. A row of a whole day, which
-has no start, takes the first bar of the day: its positions open with the session, and no later bar
-was known by then. No bar is carried over from one day to the next.
+A row takes the latest bar of its own day that was known at its start. A row without a start, such
+as one of a whole day, starts with the session: its positions may open then, and no later bar was
+known by then. No bar is carried over from one day to the next.
 
 Here: text columns → typed bars, faults with their rows; bars of rows, the age of each.
 Not here: reading files (``gateways/regime_files``), weights of rows (``regimes``).
@@ -20,7 +20,7 @@ from mr_platform.errors import InputFileError
 from mr_platform.portfolio.returns import PortfolioError
 from mr_platform.registry.regimes import Regimes
 from mr_platform.registry.strategy_files import Unit
-from mr_platform.trading_calendar import CALENDAR_FIRST, CALENDAR_LAST
+from mr_platform.trading_calendar import CALENDAR_FIRST, CALENDAR_LAST, SESSION_OPEN
 
 BARS_SCHEMA: dict[str, pl.DataType] = {
     "date": pl.Date(),
@@ -38,8 +38,7 @@ JOINED_SCHEMA: dict[str, pl.DataType] = {
     "bar_time": pl.Time(),
     "bar_age_minutes": pl.Float64(),
 }
-"""Columns that rows are given; all null where no bar of the day was known, the age also for rows
-of whole days."""
+"""Columns that rows are given; all null where no bar of the day was known."""
 
 _PERCENT = 100.0
 _NANOSECONDS = 60_000_000_000
@@ -119,10 +118,10 @@ def bars_of_rows(
     """The bar of each row, as far as one was known.
 
     Args:
-        rows: ``date`` and, optionally, ``start_time``; null starts are whole days.
+        rows: ``date`` and, optionally, ``start_time``; null starts are those of the session.
         regime_bars: From :func:`read_bars`.
         oldest_minutes: Bars older than this at the row's start are taken for none; None takes the
-            latest however old. Rows of whole days have no start to be older than.
+            latest however old.
 
     Returns:
         ``JOINED_SCHEMA``, a row each in the order of ``rows``.
@@ -140,28 +139,28 @@ def bars_of_rows(
         if "start_time" in rows.columns
         else pl.Series("start_time", [None] * rows.height, dtype=pl.Time)
     )
-    whole = starts.is_null().to_numpy()
+    # a row of a whole day begins with the session: a later bar was not known by then
+    starts = starts.fill_null(SESSION_OPEN)
     days = bars["date"].to_physical().to_numpy().astype(np.int64)
     times = bars["time"].to_physical().to_numpy()
     asked = rows["date"].cast(pl.Date).to_physical().to_numpy().astype(np.int64)
-    start = starts.to_physical().fill_null(0).to_numpy()
+    start = starts.to_physical().to_numpy()
     # nanoseconds since the first day of time pass 2**63 only in the year 2262
     day_length = 24 * 60 * _NANOSECONDS
     known = days * day_length + times + regime_bars.known_after * _NANOSECONDS
-    latest = np.searchsorted(known, asked * day_length + start, side="right") - 1
-    place = np.where(whole, np.searchsorted(days, asked, side="left"), latest)
+    place = np.searchsorted(known, asked * day_length + start, side="right") - 1
     found = (place >= 0) & (place < bars.height)
     inside = np.clip(place, 0, max(bars.height - 1, 0))
     if bars.height:
         found &= days[inside] == asked
         age = (start - times[inside]) / _NANOSECONDS
         if oldest_minutes is not None:
-            found &= whole | (age <= oldest_minutes)
+            found &= age <= oldest_minutes
     else:
         age = np.zeros(rows.height)
     taken = pl.Series([int(row) if held else None for row, held in zip(inside, found, strict=True)])
     picked = bars.select(pl.all().gather(taken.cast(pl.UInt32))).rename({"time": "bar_time"})
-    ages = pl.Series("bar_age_minutes", np.where(found & ~whole, age, np.nan)).fill_nan(None)
+    ages = pl.Series("bar_age_minutes", np.where(found, age, np.nan)).fill_nan(None)
     return picked.with_columns(ages).select(JOINED_SCHEMA.keys())
 
 

@@ -55,12 +55,16 @@ class JoinedReturns:
     absent: npt.NDArray[np.int64]
 
 
-def number_strategies(names: Sequence[str], known: Mapping[str, int] | None = None) -> pl.DataFrame:
+def number_strategies(
+    names: Sequence[str], known: Mapping[str, int] | None = None, first_free: int = 0
+) -> pl.DataFrame:
     """Numbers of strategies that stay the same from month to month.
 
     Args:
         names: Strategies of a sheet, each once.
         known: Numbers given before, by name.
+        first_free: No new number lies below it: numbers of rows whose names were never stored must
+            not become those of other strategies.
 
     Returns:
         ``strategy_id`` and ``name``, in the order of ``names``: a known strategy keeps its number,
@@ -75,7 +79,7 @@ def number_strategies(names: Sequence[str], known: Mapping[str, int] | None = No
             "a strategy has two numbers or a number two strategies",
             next_step="Give each name once",
         )
-    following = max(known.values(), default=-1) + 1
+    following = max(max(known.values(), default=-1) + 1, first_free)
     numbers = []
     for name in names:
         if name not in known:

@@ -52,6 +52,7 @@ def test_a_simulated_file_becomes_portfolios_and_a_report(
     assert next_commands(summary)[0] == f"mr portfolio metrics demo --home {tmp_path}"
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_real_results_are_taken_where_they_are(
     quick: None, tmp_path: Path, real_data: Path

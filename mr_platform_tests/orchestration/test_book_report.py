@@ -24,7 +24,6 @@ from mr_platform.orchestration.book_report import (
 from mr_platform.orchestration.book_search import search_book
 from mr_platform.orchestration.strategy_books import write_part
 from mr_platform.portfolio import legacy_metrics
-from mr_platform.portfolio.returns import PortfolioError
 from mr_platform.portfolio.run_folder import read_run, run_files
 from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet
 
@@ -33,11 +32,12 @@ AT = dt.datetime(2026, 7, 26, 16, 32, 51)
 
 
 def search(shelf: Shelf, size: int, **asked: object) -> None:
-    """Search one size and store what was found."""
+    """Search one size and store what was found; a larger size is searched later."""
     kept = SearchCheckpoints(shelf.home / "checkpoints")
     asked = {"algorithms": ["hill_climbing", "random_search"], "evaluations": 60, **asked}
     book = shelf.read()
-    portfolios, members = search_book(book, size, order(**asked), kept, len).rows(book)
+    at = AT.replace(tzinfo=dt.UTC) + dt.timedelta(minutes=size)
+    portfolios, members = search_book(book, size, order(**asked), kept, len, at=at).rows(book)
     write_part(shelf.lakehouse, "portfolios", portfolios, BOOK, f"{size:03}")
     write_part(shelf.lakehouse, "portfolio_members", members, BOOK, f"{size:03}")
 
@@ -86,7 +86,7 @@ def test_the_page_has_the_figures_the_members_and_the_file(
 
     best = gathered.facts.best.found
     for column in best.members:
-        assert html.escape(gathered.returns.names[column]) in text
+        assert html.escape(gathered.current.returns.names[column]) in text
     assert "<b>on</b>" not in text, "a name is text"
     assert "strategy_books/sensex/year.csv" in text
     assert f"| fitness | {best.fitness:.6g} |" in written.summary
@@ -99,12 +99,13 @@ def test_facts_are_those_of_every_stored_portfolio(shelf: Shelf) -> None:
     gathered = gather_report(shelf.lakehouse, BOOK, CAP)
     stored = shelf.lakehouse.scan("portfolios").collect()
 
-    assert gathered.left_out == 0
+    assert gathered.current.left_out == 0
+    assert gathered.book.book == BOOK
     assert sorted(one.fitness for one in gathered.facts.portfolios) == sorted(stored["fitness"])
     assert {one.size for one in gathered.facts.portfolios} == {3, 4}
     best = gathered.facts.best.found
     assert best.fitness == stored["fitness"].max()
-    series = gathered.returns.pnl[:, best.members].mean(axis=1)[None, :]
+    series = gathered.current.returns.pnl[:, best.members].mean(axis=1)[None, :]
     assert gathered.facts.best.series.legacy["roi"] == pytest.approx(series.sum())
     assert gathered.facts.best.series.legacy["max_drawdown"] == pytest.approx(
         float(legacy_metrics.drawdown(series)[0])
@@ -153,16 +154,20 @@ def test_a_run_of_inverted_returns_tells_what_was_inverted(own_shelf: Shelf) -> 
         f"{name}_inv" for name in losing
     }
     gathered = gather_report(own_shelf.lakehouse, BOOK, CAP)
-    assert set(gathered.returns.names) == set(again.strategies["strategy"])
+    assert gathered.current.preparation.inversion
+    assert set(gathered.current.returns.names) == set(again.strategies["strategy"])
 
 
-def test_a_run_of_sizes_with_a_gap_is_refused(own_shelf: Shelf) -> None:
-    """Its reader would take the sizes between for lost."""
+def test_a_run_of_sizes_with_a_gap_is_read_back(own_shelf: Shelf) -> None:
     for size in (2, 4):
         search(own_shelf, size, algorithms=["random_search"], evaluations=5)
 
-    with pytest.raises(PortfolioError, match=r"searched, but not 3: .*--sizes 2:4"):
-        legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
+    run = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
+
+    again = read_run(run_files(run), "run")
+    assert [portfolio.size for portfolio in again.portfolios] == [2, 4]
+    assert (again.parameters.smallest, again.parameters.largest) == (2, 4)
+    assert again.portfolios == run.portfolios
 
 
 def test_portfolios_that_cannot_be_compared_are_left_out_and_counted(
@@ -182,9 +187,9 @@ def test_portfolios_that_cannot_be_compared_are_left_out_and_counted(
 
     gathered = gather_report(own_shelf.lakehouse, BOOK, CAP)
 
-    sizes = {one.size for one in gathered.facts.portfolios}
-    assert sizes in ({4}, {5})
-    assert gathered.left_out == 6
+    assert {one.size for one in gathered.facts.portfolios} == {5}, "searched last"
+    assert gathered.current.left_out == 6
+    assert gathered.current.metric == "roi"
     run = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
     assert run.parameters.metric == "roi", "that of the portfolios shown"
     written = write_report(own_shelf.lakehouse, BOOK, own_shelf.home, kelly_cap=CAP)

@@ -1,7 +1,8 @@
-"""Searches of a book: same seed same portfolios, broken off and gone on, refused, compared."""
+"""Searches of a book: same seed same portfolios, broken off and gone on, refused."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,20 +11,18 @@ import polars as pl
 import pytest
 
 from mr_platform.config.settings import SearchSettings, ZoneSettings
-from mr_platform.errors import InputFileError, PlatformError
+from mr_platform.errors import PlatformError
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.orchestration.book_search import (
     SearchConfig,
     SearchOutcome,
-    best_rows,
-    current_portfolios,
     data_key,
     require_search,
     search_book,
 )
-from mr_platform.orchestration.strategy_books import StoredBook, declared, write_part
+from mr_platform.orchestration.strategy_books import StoredBook, declared
 from mr_platform.parity.legacy_portfolio import naive_fitness
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, of_month, order, sheet
+from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet
 
 ALL = (
     "genetic",
@@ -67,7 +66,11 @@ def found(
     told: Callable[[str], object] = quiet,
     **asked: object,
 ) -> SearchOutcome:
-    return search_book(book, size, order(**asked), kept, told)
+    """Search, and drop the checkpoints as who has stored the results does."""
+    outcome = search_book(book, size, order(**asked), kept, told)
+    for name in outcome.checkpoints:
+        kept.remove(name)
+    return outcome
 
 
 def bits(outcome: SearchOutcome) -> list[tuple[str, str, list[int], float, int]]:
@@ -75,13 +78,6 @@ def bits(outcome: SearchOutcome) -> list[tuple[str, str, list[int], float, int]]
         (one.algorithm, one.form, one.members.tolist(), one.fitness, one.evaluations)
         for one in outcome.results
     ]
-
-
-def store(shelf: Shelf, outcome: SearchOutcome) -> None:
-    portfolios, members = outcome.rows(shelf.read())
-    part = f"{outcome.size:03}"
-    write_part(shelf.lakehouse, "portfolios", portfolios, BOOK, part)
-    write_part(shelf.lakehouse, "portfolio_members", members, BOOK, part)
 
 
 def test_every_algorithm_finds_a_portfolio_that_is_worth_what_it_says(
@@ -202,6 +198,19 @@ def test_a_search_broken_off_goes_on_to_the_same_bits(
     assert kept.names() == [], "searches that have ended leave nothing"
 
 
+def test_a_search_whose_results_were_not_stored_is_not_made_again(
+    book: StoredBook, kept: SearchCheckpoints
+) -> None:
+    whole = search_book(book, 4, order(), kept, quiet)
+    assert sorted(kept.names()) == sorted(whole.checkpoints)
+
+    again = search_book(book, 4, order(), kept, quiet)
+
+    assert bits(again) == bits(whole)
+    assert again.resumed == ("hill_climbing", "simulated_annealing", "random_search")
+    assert again.checkpoints == whole.checkpoints
+
+
 def test_searches_that_ended_before_the_interruption_are_found_again(
     book: StoredBook, kept: SearchCheckpoints
 ) -> None:
@@ -216,11 +225,16 @@ def test_searches_that_ended_before_the_interruption_are_found_again(
     with pytest.raises(KeyboardInterrupt):
         found(book, kept, told=stop, checkpoint_seconds=0)
 
-    assert bits(found(book, kept)) == bits(whole)
+    again = found(book, kept)
+
+    assert again.resumed == ("hill_climbing", "simulated_annealing")
+    assert bits(again) == bits(whole)
     assert kept.names() == []
 
 
-@pytest.mark.parametrize("changed", [{"metric": "roi"}, {"seed": 9}])
+@pytest.mark.parametrize(
+    "changed", [{"metric": "roi"}, {"seed": 9}, {"evaluations": 100}, {"patience": 50}]
+)
 def test_a_checkpoint_of_another_search_is_passed_over(
     changed: dict, book: StoredBook, kept: SearchCheckpoints
 ) -> None:
@@ -290,6 +304,33 @@ def test_a_run_asks_over_the_settings() -> None:
     assert legacy.algorithms == ("hill_climbing", "simulated_annealing")
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"evaluations": 0}, "evaluations: Input should be greater than"),
+        ({"seed": -1}, "seed: "),
+        ({"form": "new"}, "form: Input should be 'legacy' or 'improved'"),
+        ({"patience": -1, "workers": -1}, "patience: .*; workers: "),
+    ],
+    ids=["evaluations", "seed", "form", "two"],
+)
+def test_a_setting_that_cannot_be_is_named(asked: dict, told: str) -> None:
+    with pytest.raises(PlatformError, match=told) as refused:
+        SearchConfig(**asked).over(order())
+
+    assert str(refused.value).startswith("search: ")
+    assert refused.value.next_step
+
+
+def test_rows_tell_when_it_was_searched(book: StoredBook, kept: SearchCheckpoints) -> None:
+    at = dt.datetime(2026, 7, 26, 16, 32, 51, tzinfo=dt.UTC)
+    asked = order(evaluations=5)
+
+    for given, stored in ((at, "2026-07-26T16:32:51+00:00"), (None, "")):
+        portfolios, _ = search_book(book, 4, asked, kept, quiet, at=given).rows(book)
+        assert set(portfolios["searched_at"]) == {stored}
+
+
 def test_the_key_of_the_data_is_that_of_values_and_names(shelf: Shelf, tmp_path: Path) -> None:
     key = data_key(shelf.read())
     other = Shelf(tmp_path)
@@ -303,78 +344,6 @@ def test_the_key_of_the_data_is_that_of_values_and_names(shelf: Shelf, tmp_path:
     third.land("year.csv", sheet().rename({names()[0]: "another"}))
     third.load()
     assert data_key(third.read()) != key
-
-
-@pytest.fixture
-def own_shelf(shelf: Shelf, tmp_path: Path) -> Shelf:
-    return shelf.copied(tmp_path / "home")
-
-
-def test_the_best_portfolio_is_the_one_of_the_highest_fitness(
-    own_shelf: Shelf, kept: SearchCheckpoints
-) -> None:
-    book = own_shelf.read()
-    outcomes = [found(book, kept, size=size) for size in (3, 5)]
-    for outcome in outcomes:
-        store(own_shelf, outcome)
-    best = max((one for outcome in outcomes for one in outcome.results), key=lambda r: r.fitness)
-
-    rows = best_rows(own_shelf.lakehouse, book, 0.25)
-
-    assert rows["name"].to_list() == [book.returns.names[column] for column in best.members]
-    assert set(rows["size"]) == {best.size}
-    assert set(rows["algorithm"]) == {best.algorithm}
-    assert set(rows["fitness"]) == {best.fitness}
-    assert rows["place"].to_list() == list(range(1, best.size + 1))
-    shares = rows["kelly_share"]
-    assert shares.is_between(0, 0.25).all()
-    assert shares.sum() <= 1 + 1e-12
-    assert best_rows(own_shelf.lakehouse, book, 0.01)["kelly_share"].max() <= 0.01
-    declared("best_portfolio", rows, BOOK, "all")
-
-
-def test_portfolios_of_older_returns_are_left_out_of_the_best(
-    own_shelf: Shelf, kept: SearchCheckpoints
-) -> None:
-    store(own_shelf, found(own_shelf.read(), kept, size=3))
-    store(own_shelf, found(own_shelf.read(), kept, size=4))
-    changed = sheet().with_columns(pl.col(names()[1]) - 500)
-    own_shelf.land("year.csv", changed)
-    own_shelf.load()
-    book = own_shelf.read()
-
-    with pytest.raises(InputFileError, match="those stored were searched on other returns"):
-        best_rows(own_shelf.lakehouse, book, 0.25)
-    store(own_shelf, found(book, kept, size=4))
-
-    now, older = current_portfolios(own_shelf.lakehouse, book)
-    assert (set(now["size"]), older) == ({4}, 3)
-    assert set(best_rows(own_shelf.lakehouse, book, 0.25)["size"]) == {4}
-
-
-def test_a_further_month_makes_portfolios_older(own_shelf: Shelf, kept: SearchCheckpoints) -> None:
-    store(own_shelf, found(own_shelf.read(), kept))
-    own_shelf.land("march.csv", of_month(sheet(60), "2024-03"))
-    own_shelf.load()
-
-    with pytest.raises(InputFileError, match="other returns"):
-        current_portfolios(own_shelf.lakehouse, own_shelf.read())
-
-
-def test_portfolios_of_several_metrics_are_not_compared(
-    own_shelf: Shelf, kept: SearchCheckpoints
-) -> None:
-    book = own_shelf.read()
-    store(own_shelf, found(book, kept, size=3))
-    store(own_shelf, found(book, kept, size=4, metric="roi"))
-
-    with pytest.raises(PlatformError, match="several metrics: ratio, roi"):
-        best_rows(own_shelf.lakehouse, book, 0.25)
-
-
-def test_a_book_without_portfolios_says_how_to_search(own_shelf: Shelf) -> None:
-    with pytest.raises(InputFileError, match="mr portfolio optimize sensex"):
-        best_rows(own_shelf.lakehouse, own_shelf.read(), 0.25)
 
 
 def test_the_settings_refuse_what_no_search_can_be() -> None:

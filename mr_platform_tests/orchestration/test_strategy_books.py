@@ -288,22 +288,45 @@ def test_a_load_cut_off_after_a_table_is_made_whole_by_the_next(
     assert shelf.load().versions == {}
 
 
-def test_a_book_is_readable_between_the_tables_of_a_load(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("table", [STRATEGY_RETURNS, STRATEGY_ROWS])
+def test_a_book_between_the_tables_of_a_load_is_whole_or_refused(
+    table: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = of_month(SHEET, "2024-01").select("Date", "Day", *names()[:6])
     shelf.land("old.csv", old)
     shelf.load()
     shelf.land("year.csv", SHEET)
     with monkeypatch.context() as patched:
-        _stop_after(patched, STRATEGY_RETURNS)
+        _stop_after(patched, table)
         with pytest.raises(StorageError):
             shelf.load()
 
+    if table == STRATEGY_RETURNS:
+        with pytest.raises(InputFileError, match="a load was broken off") as refused:
+            shelf.read()
+        assert str(refused.value).startswith(BOOK)
+        assert f"mr portfolio load FILE --book {BOOK}" in str(refused.value.next_step)
+    else:
+        book = shelf.read()
+        assert book.returns.names == names()[:6], "strategies without a name are not seen"
+        assert np.array_equal(book.returns.pnl, values_of(SHEET, names()[:6]))
+    shelf.load()
+
+    assert shelf.read().returns.names == names()
+    assert np.array_equal(shelf.read().returns.pnl, values_of(SHEET, names()))
+
+
+def test_an_inverted_strategy_has_the_number_of_its_original(shelf: Shelf) -> None:
+    own = "SENSEX 1000-1100 SL0%"
+    shelf.land("year.csv", SHEET.rename({names()[1]: f"{own}_inv"}))
+    shelf.load()
     book = shelf.read()
 
-    assert book.returns.names == names()[:6], "strategies without a name are not seen"
-    assert np.array_equal(book.returns.pnl, values_of(SHEET, names()[:6]))
+    assert book.number(own) == book.ids[own]
+    assert book.number(f"{names()[0]}_inv") == book.ids[names()[0]]
+    assert book.number(f"{own}_inv") == book.ids[f"{own}_inv"] != book.ids[own]
+    with pytest.raises(KeyError):
+        book.number("nobody")
 
 
 def test_units_and_zones_do_not_mix(shelf: Shelf) -> None:

@@ -90,7 +90,7 @@ def test_the_latest_bar_that_was_known():
     assert dict(joined.schema) == JOINED_SCHEMA
     assert taken(joined) == [2, 2, None, 3, 1, None, None]
     assert joined["bar_age_minutes"].to_list() == [
-        0, pytest.approx(4 + 59 / 60), None, 365, None, None, None,
+        0, pytest.approx(4 + 59 / 60), None, 365, 0, None, None,
     ]  # fmt: skip
     assert joined["bar_time"][3] == dt.time(9, 25)
 
@@ -99,7 +99,14 @@ def test_no_bar_is_carried_over_to_the_next_day():
     found = bars("2024-01-01 15:30:00", "2024-01-02 09:30:00")
     asked = rows((NEXT, dt.time(9, 20)), (NEXT, dt.time(9, 30)), (NEXT, None))
 
-    assert taken(bars_of_rows(asked, found)) == [None, 2, 2]
+    assert taken(bars_of_rows(asked, found)) == [None, 2, None], "a day begins at 09:15"
+
+
+def test_a_whole_day_knows_no_bar_of_the_afternoon():
+    found = bars("2024-01-01 14:00:00", "2024-01-01 14:05:00")
+    assert taken(bars_of_rows(rows((DAY, None)), found)) == [None]
+    later = bars("2024-01-01 09:15:00", known_after=30)
+    assert taken(bars_of_rows(rows((DAY, None)), later)) == [None]
 
 
 def test_a_bar_that_is_known_later_is_taken_later():

@@ -154,6 +154,39 @@ def test_sizes_beyond_the_strategies_are_not_missed():
     assert same(read_run(run_files(wide), "x"), wide)
 
 
+def with_a_gap(**changed) -> LegacyRun:
+    """A run of sizes 2 and 4 that left 3 out."""
+    over = inverted(returns()).returns
+    drawn = {size: RunPictures(PNG, PNG + b"%d" % size) for size in (2, 4)}
+    portfolios = tuple(portfolio(over, size) for size in (2, 4))
+    return run(**{"portfolios": portfolios, "pictures": drawn, **changed})
+
+
+def test_a_size_without_pictures_is_not_missed_where_others_have_them():
+    files = run_files(with_a_gap())
+
+    assert SIZE_3 not in files
+    found = read_run(files, "x")
+    assert same(found, with_a_gap())
+    assert [one.size for one in found.portfolios] == [2, 4]
+
+
+def test_without_any_picture_a_gap_in_the_sizes_is_a_lost_file():
+    with pytest.raises(InputFileError, match=f"lacks 1 files: {SIZE_3}"):
+        read_run(run_files(with_a_gap(pictures={})), "x")
+
+
+def test_one_picture_of_a_size_asks_for_its_portfolio_and_the_other_picture():
+    extra = {"equity_curve_Best_Portfolio_Size3_20260726_165413.png": PNG}
+    with pytest.raises(InputFileError, match=f"lacks 1 files: {SIZE_3}"):
+        read_run(run_files(with_a_gap()) | extra, "x")
+    held = run_files(run())
+    for name in [name for name in held if "Size3_" in name and name.endswith("png")]:
+        del held[name]
+    with pytest.raises(InputFileError, match="lacks 2 files: equity_curve_Best_Portfolio_Size3_"):
+        read_run(held, "x")
+
+
 # -- folders that are damaged or contradict themselves ------------------------------------------
 
 

@@ -6,6 +6,7 @@ Not here: reading and storing (``strategy_books.py``), figures (``book_figures.p
 """
 
 # No postponed annotations here: Dagster compares the type of `context` itself, not its name.
+import datetime as dt
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from mr_platform.orchestration.book_partitions import (
 from mr_platform.orchestration.columns import column_schema
 from mr_platform.orchestration.failures import retries_told_apart
 from mr_platform.orchestration.resources import SettingsResource
+from mr_platform.orchestration.stored_portfolios import best_rows
 from mr_platform.orchestration.strategy_books import (
     BOOK_TABLES,
     STRATEGIES,
@@ -127,7 +129,7 @@ def _load_metadata(table: str, report: LoadReport) -> dict[str, Any]:
             "missing_cells": report.missing_cells,
             "unreadable_cells": report.unreadable_cells,
             "repeated_cells": report.repeated_cells,
-            "rows_kept_from_files_no_longer_landed": report.kept_rows,
+            "cells_kept_from_files_no_longer_landed": report.kept_cells,
             "warnings": dg.MetadataValue.json(list(report.warnings)),
         }
     return told
@@ -213,7 +215,7 @@ def correlate_strategies(
     with retries_told_apart():
         book = read_book(lakehouse, context.partition_key)
         started = time.perf_counter()
-        found = book_figures.correlations(book, asked, correlation_cache)
+        found = book_figures.correlations(book, asked, correlation_cache, chosen.engine)
         seconds = time.perf_counter() - started
         tables = book_figures.correlation_rows(book, found.frames)
         versions = {
@@ -225,6 +227,7 @@ def correlate_strategies(
             told |= {
                 **_plain(tables[table].drop("histogram").row(0, named=True)),
                 "cache": found.source,
+                "engine": chosen.engine,
                 **({"cache_fault": found.fault} if found.fault else {}),
                 "seconds": round(seconds, 3),
             }
@@ -254,13 +257,22 @@ def search_portfolios(
     with retries_told_apart():
         book = read_book(lakehouse, name)
         outcome = book_search.search_book(
-            book, size, order, search_checkpoints, context.log.info, chosen.zones
+            book,
+            size,
+            order,
+            search_checkpoints,
+            context.log.info,
+            chosen.zones,
+            at=dt.datetime.now(dt.UTC),
         )
         tables = dict(zip(PORTFOLIO_TABLES, outcome.rows(book), strict=True))
         versions = {
             table: write_part(lakehouse, table, rows, name, size_key(size))
             for table, rows in tables.items()
         }
+    # only now: a kill before has the searches' ends to go on from
+    for checkpoint in outcome.checkpoints:
+        search_checkpoints.remove(checkpoint)
     for table in PORTFOLIO_TABLES:
         told: dict[str, Any] = {ROWS: tables[table].height, "table_version": versions[table]}
         if table == PORTFOLIO_TABLES[0]:
@@ -324,7 +336,7 @@ def best_portfolio(
     """The best portfolio of the book over all sizes and algorithms, with Kelly shares."""
     with retries_told_apart():
         book = read_book(lakehouse, context.partition_key)
-        rows = book_search.best_rows(lakehouse, book, settings.load().portfolio.kelly_cap)
+        rows = best_rows(lakehouse, book, settings.load().portfolio.kelly_cap)
         version = write_part(lakehouse, BEST_PORTFOLIO, rows, book.book)
     first = rows.row(0, named=True)
     return dg.MaterializeResult(

@@ -7,9 +7,11 @@ Not here: Dagster's events (``checks/portfolios.py``), the reference (``parity``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,8 @@ from mr_platform.parity.legacy_portfolio import (
     relative_error,
 )
 from mr_platform.parity.portfolio_figures import violations
+from mr_platform.portfolio.recorded_figures import FROM_ROWS
+from mr_platform.portfolio.returns import Matrix
 from mr_platform.registry.strategy_files import load_strategy_files
 
 SAMPLED_STRATEGIES = 500
@@ -43,6 +47,9 @@ SAMPLED_STRATEGIES = 500
 SAMPLED_PAIRS = 2_000
 REFERENCE = "second implementation (parity/legacy_portfolio.py)"
 
+_BLOCK = 4_096
+_PAIRED = 45  # strategies of which every pair is looked up: about a thousand pairs
+_EDGE = 1e-9  # a pair at the threshold may fall on either side of it
 _FEW_ROWS = 30
 _SHOWN = 5
 
@@ -186,23 +193,69 @@ def _correlations_agree(facts: BookFacts) -> Judgement:
         )
     if not whole:
         return Judgement(True, "one strategy has no pair: nothing to compare")
+    summed = _mean_correlation(book.returns.pnl)
+    for name, ours, reference in (
+        ("mean", summary["mean"][0], summed),
+        ("pairs of the histogram", sum(json.loads(summary["histogram"][0])), whole),
+    ):
+        errors.append((relative_error(ours, reference, 1.0), f"the summary's {name}"))
+    unlisted = _unlisted(facts, pairs, columns)
+    if unlisted is not None:
+        return Judgement(False, unlisted)
     return _agreement(errors, "correlations")
+
+
+def _unlisted(facts: BookFacts, pairs: pl.DataFrame, columns: Mapping[int, int]) -> str | None:
+    """A pair of the book above the threshold that is not listed though all such pairs are."""
+    summary, pnl = facts.rows("correlation_summary"), facts.book.returns.pnl
+    if summary["above"][0] != pairs.height:
+        # the strongest alone are kept where there are more than the settings keep
+        return None if summary["above"][0] > pairs.height else "more pairs are listed than counted"
+    threshold = float(summary["threshold"][0]) + _EDGE
+    numbers = {place: number for number, place in columns.items()}
+    listed = set(pairs.select("first_id", "second_id").rows())
+    places = _spread(pnl.shape[1], _PAIRED).tolist()
+    series = {place: pnl[:, place].tolist() for place in places}
+    for first, second in combinations(places, 2):
+        told = tuple(sorted((numbers[first], numbers[second])))
+        if told in listed:
+            continue
+        if abs(naive_correlation(series[first], series[second])) > threshold:
+            return f"strategies {told[0]} and {told[1]} are above the threshold and not listed"
+    return None
+
+
+def _mean_correlation(pnl: Matrix) -> float:
+    """Mean over all pairs from the length of the sum of standardised strategies, a block a time."""
+    rows, strategies = pnl.shape
+    total, varying = np.zeros(rows), 0
+    for start in range(0, strategies, _BLOCK):
+        block = pnl[:, start : start + _BLOCK]
+        block = block[:, block.min(axis=0) < block.max(axis=0)]
+        off = block - block.mean(axis=0)
+        total += (off / np.sqrt((off**2).sum(axis=0))).sum(axis=1)
+        varying += block.shape[1]
+    pairs = strategies * (strategies - 1)
+    return float((total @ total - varying) / pairs) if pairs else math.nan
 
 
 def _inversions_agree(facts: BookFacts) -> Judgement:
     returns, stored = facts.book.returns, facts.rows("inversions")
-    losing = {
-        name
-        for name, column in zip(returns.names, returns.pnl.T, strict=True)
-        if sum(column.tolist()) < 0
-    }
     found = set(stored["strategy"])
-    other = sorted(losing ^ found)
+    other = []
+    for name, column in zip(returns.names, returns.pnl.T, strict=True):
+        rows = column.tolist()
+        total = math.fsum(rows)
+        # a sum of thousands that cancels to nothing has no sign that rounding leaves alone
+        if abs(total) > _EDGE * math.fsum(map(abs, rows)) and (total < 0) != (name in found):
+            other.append(name)
+    foreign = sorted(found - set(returns.names))
+    wrong = [*other, *foreign]
     return Judgement(
-        not other,
+        not wrong,
         f"{len(found):,} of {returns.strategies:,} strategies lose and are inverted"
-        if not other
-        else f"{len(other)} strategies differ, first {other[0]}",
+        if not wrong
+        else f"{len(wrong)} strategies differ, first {wrong[0]}",
         {"inverted": len(found), "reference": REFERENCE},
     )
 
@@ -269,11 +322,14 @@ def _recorded(*figures: str) -> Callable[[BookFacts], Judgement | None]:
             return None
         told = every.filter(pl.col("figure").is_in(figures))
         known = told.filter("reproducible")
+        # totals of the record beside totals of the record say nothing of this book
+        if known.filter(pl.col("basis") == FROM_ROWS).is_empty():
+            return None
         wrong = violations(told)
         worst = max(known["relative_error"].to_list(), default=0.0)
         where = known.sort("relative_error", descending=True).head(1)
         return Judgement(
-            wrong.is_empty() and not known.is_empty(),
+            wrong.is_empty(),
             f"{known.height:,} recorded figures compared, worst relative error {worst:.2g}; "
             f"{told.height - known.height:,} cannot be computed from what is held"
             + (f"; {wrong.height:,} do not agree" if wrong.height else ""),

@@ -4,6 +4,6 @@
 one root seed, ``problem`` and ``swaps`` tell what portfolios and their neighbours are worth.
 
 Here: the algorithms and what they share.
-Not here: what good means (``portfolio/fitness``), files, reports; no result depends on a clock, which
+Not here: what good means (``portfolio/fitness``), files, reports. No result depends on a clock; it
 only says when the state of a long search is kept.
 """

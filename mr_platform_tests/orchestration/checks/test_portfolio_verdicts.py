@@ -102,6 +102,18 @@ def scaled(column: str, factor: float) -> Spoil:
     return spoil
 
 
+def shifted(rows: pl.DataFrame, by: float) -> pl.DataFrame:
+    """Move the mean correlation."""
+    return first(mean=rows["mean"][0] + by)(rows)
+
+
+def counted(rows: pl.DataFrame, more: int) -> pl.DataFrame:
+    """Count so many pairs more in the fullest class of the histogram."""
+    counts = json.loads(rows["histogram"][0])
+    counts[counts.index(max(counts))] += more
+    return first(histogram=json.dumps(counts))(rows)
+
+
 @pytest.mark.parametrize("rule", ASKED.values(), ids=ASKED)
 def test_sound_tables_pass(rule: BookRule, shelf: Shelf) -> None:
     found = judged(shelf, rule)
@@ -142,6 +154,12 @@ def test_without_recorded_figures_nothing_is_said_of_them(name: str, shelf: Shel
         ("correlations_agree", "strategy_neighbours", scaled("rho", -1)),
         ("correlations_agree", "strategy_neighbours", first(neighbour_id=99)),
         ("correlations_agree", "correlation_summary", first(pairs=65)),
+        ("correlations_agree", "correlation_summary", lambda rows: shifted(rows, 2e-5)),
+        ("correlations_agree", "correlation_summary", first(mean=None)),
+        ("correlations_agree", "correlation_summary", first(mean=float("nan"))),
+        ("correlations_agree", "correlation_summary", lambda rows: counted(rows, 1)),
+        ("correlations_agree", "correlation_summary", lambda rows: counted(rows, -1)),
+        ("correlations_agree", "correlation_summary", first(histogram="[]")),
         ("correlations_agree", "correlation_summary", pl.DataFrame.clear),
         ("fitness_agrees", "portfolios", scaled("fitness", 1 + 2e-5)),
         ("fitness_agrees", "portfolios", first(fitness=float("nan"))),
@@ -190,6 +208,16 @@ def test_a_difference_within_the_tolerance_passes(shelf: Shelf) -> None:
     assert found.numbers["worst_at"] == f"{names()[0]}: roi"
     assert found.numbers["compared"] == 6 * 12
     assert found.numbers["tolerance"] == 1e-5
+
+
+def test_a_wrong_summary_of_correlations_is_named(shelf: Shelf) -> None:
+    for spoil, told in (
+        (lambda rows: shifted(rows, 0.1), "the summary's mean"),
+        (lambda rows: counted(rows, 3), "the summary's pairs of the histogram"),
+    ):
+        with spoilt(shelf, "correlation_summary", spoil):
+            found = judged(shelf, RULES["correlations_agree"])
+        assert f"({told}); 1 beyond 1e-05" in found.sentence
 
 
 def test_a_failure_names_the_worst(shelf: Shelf) -> None:

@@ -1,0 +1,148 @@
+"""Stored portfolios of a book that can be compared with each other, and the best of them.
+
+Here: which portfolios count, their members checked, rows of ``best_portfolio``.
+Not here: searching (``book_search.py``), the report (``book_report.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from mr_platform.errors import InputFileError
+from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.orchestration.book_preparation import Preparation
+from mr_platform.orchestration.book_search import data_key
+from mr_platform.orchestration.strategy_books import StoredBook, read_parts
+from mr_platform.portfolio.correlation import Members
+from mr_platform.portfolio.fitness import LegacyFitness
+from mr_platform.portfolio.kelly import kelly_fraction, scaled_to_one
+from mr_platform.portfolio.returns import StrategyReturns
+
+_SAME = ("metric", "correlation_weight", "drawdown_threshold", "preparation")
+"""Settings that must be equal for two fitnesses to be compared."""
+
+_ROUNDING = 1e-9
+
+Key = tuple[int, str, str]
+"""Size, algorithm, form."""
+
+
+@dataclass(frozen=True, eq=False)
+class CurrentPortfolios:
+    """Portfolios of one book that were judged by the same measure on the same returns.
+
+    Attributes:
+        rows: Their rows of ``portfolios``, the best first.
+        members: Columns of ``returns`` of each, ascending.
+        returns: The returns that they were searched on.
+        preparation: Steps between the book and these returns.
+        left_out: Stored portfolios that are not among them: searched on other returns, judged by
+            another measure than those searched last, or stored in part.
+    """
+
+    rows: pl.DataFrame
+    members: Mapping[Key, Members]
+    returns: StrategyReturns
+    preparation: Preparation
+    left_out: int
+
+    @property
+    def metric(self) -> str:
+        """What they were searched for."""
+        return str(self.rows["metric"][0])
+
+
+def current_portfolios(lakehouse: Lakehouse, book: StoredBook) -> CurrentPortfolios:
+    """Stored portfolios that count: of the book as it is, by the measure searched last.
+
+    Figures and members are two tables; where a run was killed between them, they do not fit, and
+    that portfolio is left out until it is searched again.
+
+    Raises:
+        InputFileError: There is none.
+    """
+    stored = read_parts(lakehouse, "portfolios", book.book)
+    now = stored.filter(pl.col("data_key") == data_key(book))
+    if now.is_empty():
+        raise _none(book, "; those stored were searched on other returns" * bool(stored.height))
+    latest = now.sort("searched_at").tail(1)
+    alike = now.join(latest.select(_SAME), on=_SAME, how="semi")
+    preparation = Preparation.parse(latest["preparation"][0])
+    returns = preparation.returns(book)
+    members = _members(lakehouse, book, returns)
+    judge = LegacyFitness(
+        metric=latest["metric"][0],
+        drawdown_threshold=latest["drawdown_threshold"][0],
+        correlation_weight=latest["correlation_weight"][0],
+    ).over(returns.pnl)
+    whole = []
+    for size, algorithm, form, fitness in alike.select(
+        "size", "algorithm", "form", "fitness"
+    ).rows():
+        found = members.get((size, algorithm, form))
+        fits = found is not None and found.size == size and len(set(found.tolist())) == size
+        if fits and found is not None:
+            worth = float(judge.evaluate(found[np.newaxis]).fitness[0])
+            fits = math.isclose(worth, fitness, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+        whole.append(fits)
+    rows = alike.filter(pl.Series(whole, dtype=pl.Boolean)).sort(
+        ["fitness", "size", "algorithm", "form"], descending=[True, False, False, False]
+    )
+    if rows.is_empty():
+        raise _none(book, "; those stored were not stored whole")
+    return CurrentPortfolios(rows, members, returns, preparation, stored.height - rows.height)
+
+
+def best_rows(lakehouse: Lakehouse, book: StoredBook, kelly_cap: float) -> pl.DataFrame:
+    """Rows of ``best_portfolio``: the one of the highest fitness, of equal ones the smallest.
+
+    Raises:
+        InputFileError: No portfolio was searched on the book's returns as they are now.
+    """
+    current = current_portfolios(lakehouse, book)
+    size, algorithm, form, fitness = current.rows.select(
+        "size", "algorithm", "form", "fitness"
+    ).row(0)
+    columns = current.members[size, algorithm, form]
+    names = [current.returns.names[column] for column in columns]
+    shares = scaled_to_one(kelly_fraction(current.returns.pnl.T[columns], cap=kelly_cap))
+    return pl.DataFrame(
+        {
+            "place": range(1, size + 1),
+            "strategy_id": [book.number(name) for name in names],
+            "name": names,
+            "kelly_share": shares,
+        }
+    ).with_columns(
+        size=pl.lit(size), algorithm=pl.lit(algorithm), form=pl.lit(form), fitness=pl.lit(fitness)
+    )
+
+
+def _members(
+    lakehouse: Lakehouse, book: StoredBook, returns: StrategyReturns
+) -> dict[Key, Members]:
+    """Columns of the members of each stored portfolio; one with a foreign member has none."""
+    columns = {name: column for column, name in enumerate(returns.names)}
+    found: dict[Key, Members] = {}
+    stored = read_parts(lakehouse, "portfolio_members", book.book)
+    for key, rows in stored.group_by("size", "algorithm", "form"):
+        names = rows["name"].to_list()
+        if columns.keys() >= set(names):
+            size, algorithm, form = key
+            found[int(str(size)), str(algorithm), str(form)] = np.sort(
+                np.array([columns[name] for name in names], dtype=np.int64)
+            )
+    return found
+
+
+def _none(book: StoredBook, why: str) -> InputFileError:
+    return InputFileError(
+        f"no portfolio of this book was searched{why}",
+        place=book.book,
+        next_step=f"Search: mr portfolio optimize {book.book}",
+    )

@@ -1,0 +1,339 @@
+"""Stored portfolios of a book: which count, which are left out, and the best of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mr_platform.errors import InputFileError
+from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration.book_preparation import Preparation
+from mr_platform.orchestration.book_search import SearchOutcome, search_book
+from mr_platform.orchestration.stored_portfolios import best_rows, current_portfolios
+from mr_platform.orchestration.strategy_books import StoredBook, declared, read_part, write_part
+from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, of_month, order, sheet
+
+AT = dt.datetime(2026, 7, 26, 16, 32, 51, tzinfo=dt.UTC)
+LATER = AT + dt.timedelta(microseconds=1)
+LATEST = AT + dt.timedelta(days=1)
+CAP = 0.25
+ALGORITHMS = 3
+"""Of one search of these tests."""
+
+Spoil = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """One loaded book."""
+    made = Shelf(tmp_path_factory.mktemp("home"))
+    made.land("year.csv", sheet())
+    made.load()
+    return made
+
+
+@pytest.fixture
+def own_shelf(shelf: Shelf, tmp_path: Path) -> Shelf:
+    return shelf.copied(tmp_path / "home")
+
+
+def loaded(folder: Path, frame: pl.DataFrame) -> Shelf:
+    """A book of one sheet."""
+    made = Shelf(folder)
+    made.land("year.csv", frame)
+    made.load()
+    return made
+
+
+def search(
+    shelf: Shelf, size: int, at: dt.datetime = AT, *, stored: bool = True, **asked: object
+) -> SearchOutcome:
+    """Search one size and store what was found."""
+    kept = SearchCheckpoints(shelf.home / "checkpoints")
+    outcome = search_book(
+        shelf.read(), size, order(**{"evaluations": 60, **asked}), kept, len, at=at
+    )
+    for name in outcome.checkpoints:
+        kept.remove(name)
+    if stored:
+        portfolios, members = outcome.rows(shelf.read())
+        write_part(shelf.lakehouse, "portfolios", portfolios, BOOK, f"{size:03}")
+        write_part(shelf.lakehouse, "portfolio_members", members, BOOK, f"{size:03}")
+    return outcome
+
+
+def spoil_part(shelf: Shelf, table: str, size: int, spoil: Spoil) -> None:
+    """Change one stored part."""
+    part = f"{size:03}"
+    rows = read_part(shelf.lakehouse, table, BOOK, part)
+    write_part(shelf.lakehouse, table, spoil(rows), BOOK, part)
+
+
+def sizes(shelf: Shelf) -> tuple[set[int], int]:
+    """Sizes of the portfolios that count, and how many do not."""
+    current = current_portfolios(shelf.lakehouse, shelf.read())
+    return set(current.rows["size"]), current.left_out
+
+
+def kelly(rows: np.ndarray) -> float:
+    """Kelly fraction as portfolio.md writes it, a loop in the place of arrays."""
+    wins = [value for value in rows.tolist() if value > 0]
+    losses = [-value for value in rows.tolist() if value < 0]
+    if not wins:
+        return 0.0
+    if not losses:
+        return 1.0
+    odds = (sum(losses) / len(losses)) / (sum(wins) / len(wins))
+    return min(max(len(wins) / rows.size - len(losses) / rows.size * odds, 0.0), 1.0)
+
+
+# ---------------------------------------------------------------- which count
+
+
+def test_all_of_one_measure_count_the_best_first(own_shelf: Shelf) -> None:
+    found = [search(own_shelf, size) for size in (3, 5)]
+
+    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+
+    assert current.left_out == 0
+    assert current.metric == "ratio"
+    assert current.preparation == Preparation()
+    assert current.returns.names == own_shelf.read().returns.names
+    fitness = current.rows["fitness"].to_list()
+    assert fitness == sorted(fitness, reverse=True)
+    results = {
+        (one.size, one.algorithm, one.form): one.members.tolist()
+        for outcome in found
+        for one in outcome.results
+    }
+    assert {key: members.tolist() for key, members in current.members.items()} == results
+    assert set(current.rows.select("size", "algorithm", "form").rows()) == results.keys()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"metric": "roi"},
+        {"correlation_weight": 3},
+        {"drawdown_threshold": 1e9},
+        {"inversion": True},
+        {"inversion": True, "metric": "expectancy"},
+    ],
+    ids=["metric", "weight", "threshold", "preparation", "several"],
+)
+def test_the_measure_searched_last_is_the_one_that_counts(other: dict, own_shelf: Shelf) -> None:
+    search(own_shelf, 5, AT)
+    search(own_shelf, 4, LATER, **other)
+
+    assert sizes(own_shelf) == ({4}, ALGORITHMS), "whatever fitness the others have"
+    assert set(best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)["size"]) == {4}
+    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+    assert current.metric == order(**other).metric
+    assert current.preparation.inversion == order(**other).inversion
+
+    search(own_shelf, 3, LATEST)
+    assert sizes(own_shelf) == ({3, 5}, ALGORITHMS), "those of that measure are alike again"
+
+
+def test_what_does_not_measure_makes_no_other_portfolios(own_shelf: Shelf) -> None:
+    search(own_shelf, 3, AT)
+    search(own_shelf, 4, LATER, seed=9, evaluations=20, form="legacy",
+           algorithms=["hill_climbing", "genetic", "simulated_annealing"])  # fmt: skip
+
+    assert sizes(own_shelf) == ({3, 4}, 0)
+
+
+def test_portfolios_of_older_returns_are_left_out(own_shelf: Shelf) -> None:
+    search(own_shelf, 3, LATEST, metric="roi")
+    search(own_shelf, 4, LATEST, metric="roi")
+    own_shelf.land("year.csv", sheet().with_columns(pl.col(names()[1]) - 500))
+    own_shelf.load()
+
+    with pytest.raises(InputFileError, match="those stored were searched on other returns"):
+        best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)
+    search(own_shelf, 4, AT)
+
+    assert sizes(own_shelf) == ({4}, ALGORITHMS), "the measure is that of the returns of now"
+    assert set(best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)["size"]) == {4}
+
+
+def test_a_further_month_makes_portfolios_older(own_shelf: Shelf) -> None:
+    search(own_shelf, 4)
+    own_shelf.land("march.csv", of_month(sheet(60), "2024-03"))
+    own_shelf.load()
+
+    with pytest.raises(InputFileError, match="other returns"):
+        current_portfolios(own_shelf.lakehouse, own_shelf.read())
+
+
+# ---------------------------------------------------------------- stored whole
+
+
+def of_hill_climbing(spoil: Spoil) -> Spoil:
+    """Change the members of one portfolio, and leave those of the others."""
+
+    def both(rows: pl.DataFrame) -> pl.DataFrame:
+        mine = pl.col("algorithm") == "hill_climbing"
+        return pl.concat([spoil(rows.filter(mine)), rows.filter(~mine)])
+
+    return both
+
+
+def instead_of_the_first(rows: pl.DataFrame) -> pl.DataFrame:
+    """Another strategy of the book in the place of the first member."""
+    outside = next(name for name in names() if name not in set(rows["name"]))
+    first = pl.int_range(pl.len()) == 0
+    return rows.with_columns(pl.when(first).then(pl.lit(outside)).otherwise("name").alias("name"))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        instead_of_the_first,
+        lambda rows: rows.slice(1),
+        lambda rows: pl.concat([rows, rows.head(1)]),
+        lambda rows: pl.concat([rows.slice(1), rows.tail(1)]),
+        lambda rows: rows.with_columns(name=pl.lit("nobody")),
+        lambda rows: rows.with_columns(pl.col("name") + "_inv"),
+        pl.DataFrame.clear,
+    ],
+    ids=["another", "one less", "one more", "one twice", "foreign", "of other returns", "none"],
+)
+def test_a_portfolio_whose_members_do_not_fit_is_left_out(spoil: Spoil, own_shelf: Shelf) -> None:
+    search(own_shelf, 4)
+    spoil_part(own_shelf, "portfolio_members", 4, of_hill_climbing(spoil))
+
+    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+
+    assert set(current.rows["algorithm"]) == {"simulated_annealing", "random_search"}
+    assert current.left_out == 1
+    best = best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)
+    assert set(best["algorithm"]) == {current.rows["algorithm"][0]}
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-6, 1 - 1e-6, -1])
+def test_a_fitness_that_the_members_do_not_have_is_left_out(
+    factor: float, own_shelf: Shelf
+) -> None:
+    search(own_shelf, 4)
+    spoil_part(
+        own_shelf,
+        "portfolios",
+        4,
+        lambda rows: rows.with_columns(
+            fitness=pl.when(pl.col("algorithm") == "random_search")
+            .then(pl.col("fitness") * factor)
+            .otherwise("fitness")
+        ),
+    )
+
+    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+
+    assert "random_search" not in set(current.rows["algorithm"])
+    assert current.left_out == 1
+
+
+def test_a_search_killed_between_its_tables_is_left_out_until_it_is_searched_again(
+    own_shelf: Shelf,
+) -> None:
+    asked = {"algorithms": ["random_search"], "evaluations": 3}
+    search(own_shelf, 3, AT, **asked)
+    search(own_shelf, 5, AT, **asked, seed=1)
+    again = search(own_shelf, 5, LATER, **asked, seed=2, stored=False)
+    portfolios, members = again.rows(own_shelf.read())
+    write_part(own_shelf.lakehouse, "portfolios", portfolios, BOOK, "005")
+
+    assert sizes(own_shelf) == ({3}, 1)
+
+    write_part(own_shelf.lakehouse, "portfolio_members", members, BOOK, "005")
+    assert sizes(own_shelf) == ({3, 5}, 0)
+
+
+def test_where_none_was_stored_whole_the_search_is_named(own_shelf: Shelf) -> None:
+    search(own_shelf, 4)
+    spoil_part(own_shelf, "portfolio_members", 4, pl.DataFrame.clear)
+
+    for asked in (current_portfolios, lambda *given: best_rows(*given, CAP)):
+        with pytest.raises(InputFileError, match="those stored were not stored whole") as refused:
+            asked(own_shelf.lakehouse, own_shelf.read())
+        assert str(refused.value).startswith(BOOK)
+        assert "mr portfolio optimize sensex" in str(refused.value.next_step)
+
+
+def test_a_book_without_portfolios_says_how_to_search(own_shelf: Shelf) -> None:
+    with pytest.raises(InputFileError, match="mr portfolio optimize sensex") as refused:
+        best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)
+    assert "those stored" not in str(refused.value)
+
+
+# ---------------------------------------------------------------- the best of them
+
+
+def test_the_best_portfolio_is_the_one_of_the_highest_fitness(own_shelf: Shelf) -> None:
+    outcomes = [search(own_shelf, size) for size in (3, 5)]
+    book = own_shelf.read()
+    best = max((one for outcome in outcomes for one in outcome.results), key=lambda r: r.fitness)
+
+    rows = best_rows(own_shelf.lakehouse, book, CAP)
+
+    assert rows["name"].to_list() == [book.returns.names[column] for column in best.members]
+    assert rows["strategy_id"].to_list() == [book.ids[name] for name in rows["name"]]
+    assert set(rows["size"]) == {best.size}
+    assert set(rows["fitness"]) == {best.fitness}
+    assert rows["place"].to_list() == list(range(1, best.size + 1))
+    assert rows["kelly_share"].is_between(0, CAP).all()
+    assert best_rows(own_shelf.lakehouse, book, 0.01)["kelly_share"].max() <= 0.01
+    declared("best_portfolio", rows, BOOK, "all")
+
+
+def test_of_equal_portfolios_the_smallest_is_the_best(tmp_path: Path) -> None:
+    # strategies that are the same in whole rupees: every portfolio of them is worth the same
+    whole = pl.col(names()[0]).round(0)
+    shelf = loaded(tmp_path, sheet().with_columns(whole.alias(name) for name in names()))
+    for size in (5, 2, 3):
+        search(shelf, size, evaluations=10, correlation_weight=0)
+
+    current = current_portfolios(shelf.lakehouse, shelf.read())
+
+    assert current.rows["fitness"].n_unique() == 1
+    assert current.rows["size"].to_list() == [2] * 3 + [3] * 3 + [5] * 3
+    in_order = ["hill_climbing", "random_search", "simulated_annealing"]
+    assert current.rows["algorithm"].to_list() == in_order * 3
+    assert set(best_rows(shelf.lakehouse, shelf.read(), CAP)["size"]) == {2}
+
+
+@pytest.mark.parametrize("asked", [{}, {"inversion": True}], ids=["as it is", "inverted"])
+def test_kelly_shares_are_at_most_the_whole_and_those_of_the_members(
+    asked: dict, tmp_path: Path
+) -> None:
+    # gains of unlike size: the fractions differ and ask together for more than there is
+    gains = {name: 150 + 60 * place for place, name in enumerate(names())}
+    signs = {name: -1 if asked and place % 2 else 1 for place, name in enumerate(names())}
+    shelf = loaded(
+        tmp_path,
+        sheet().with_columns((pl.col(name) + gains[name]) * signs[name] for name in names()),
+    )
+    search(shelf, 6, **asked)
+    book: StoredBook = shelf.read()
+
+    rows = best_rows(shelf.lakehouse, book, 1.0)
+
+    mirrored = [name.endswith("_inv") for name in rows["name"]]
+    assert any(mirrored) == bool(asked)
+    columns = [book.returns.names.index(name.removesuffix("_inv")) for name in rows["name"]]
+    assert rows["strategy_id"].to_list() == book.strategies["strategy_id"][columns].to_list()
+    fractions = [
+        kelly(book.returns.pnl[:, column] * (-1 if inverse else 1))
+        for column, inverse in zip(columns, mirrored, strict=True)
+    ]
+    assert sum(fractions) > 1
+    assert len(set(fractions)) > 1
+    assert rows["kelly_share"].sum() == pytest.approx(1)
+    assert rows["kelly_share"].to_list() == pytest.approx(
+        [fraction / sum(fractions) for fraction in fractions]
+    )
