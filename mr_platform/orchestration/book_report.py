@@ -200,7 +200,7 @@ def _notes(gathered: GatheredReport) -> tuple[str, ...]:
     if gathered.current.left_out:
         notes.append(
             f"{gathered.current.left_out} stored portfolios are left out: they were searched on "
-            "other returns, for another metric or after other steps"
+            "other returns, by another measure or after other steps than the last, or are not whole"
         )
     return tuple(notes)
 

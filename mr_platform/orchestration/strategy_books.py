@@ -199,7 +199,18 @@ def read_book(lakehouse: Lakehouse, book: str) -> StoredBook:
     files = lakehouse.scan(STRATEGY_FILES, [BookPart(book, ALL)]).collect()
     joined = join_months(_stored_months(lakehouse, book), strategies)
     ordered = strategies.sort("strategy_id")
-    rows = read_parts(lakehouse, STRATEGY_ROWS, book).sort("date", "zone")
+    held = pl.DataFrame(
+        {
+            "date": joined.returns.dates,
+            "zone": joined.returns.zones or [None] * joined.returns.rows,
+        },
+        schema={"date": pl.Date, "zone": pl.String},
+    )
+    # rows that no named strategy has are those of a load that was cut off and never made whole
+    rows = held.join(
+        read_parts(lakehouse, STRATEGY_ROWS, book), on=["date", "zone"], nulls_equal=True,
+        maintain_order="left",
+    ).select(*load_portfolio_tables()[STRATEGY_ROWS].schema)  # fmt: skip
     if rows.height != joined.returns.rows:
         raise InputFileError(
             "its rows were not stored whole: a load was broken off",

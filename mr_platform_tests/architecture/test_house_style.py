@@ -116,6 +116,7 @@ TESTS_OF_SEVERAL_MODULES: dict[str, str] = {
     "features/test_reference.py": "every column against the independent reference",
     "features/test_same_bits.py": "batch, order and chunks leave every bit alone",
     "gateways/test_lakehouse_processes.py": "writers in processes of their own, some killed",
+    "orchestration/test_books_kept_whole.py": "kills, removed files and two loads at once",
     "orchestration/test_end_to_end.py": "webserver and daemon as a user starts them",
     "orchestration/test_instance_files.py": "dagster.yaml and workspace.yaml",
     "simulation/test_realism.py": "simulated against real days",

@@ -151,7 +151,7 @@ def test_rows_of_the_same_month_stay_when_their_file_is_gone(shelf: Shelf) -> No
 
     report = shelf.load()
 
-    assert (report.kept_rows, report.replaced) == (10, ("2024-01",))
+    assert (report.kept_cells, report.replaced) == (10 * len(names()), ("2024-01",))
     assert np.array_equal(shelf.read().returns.pnl, values_of(january, names()))
     sources = read_parts(shelf.lakehouse, STRATEGY_ROWS, BOOK)["source_file"].to_list()
     assert sources == ["strategy_books/sensex/first_half.csv"] * 10 + [
