@@ -302,7 +302,7 @@ def _fault_text(book: str, run: BookRun, left: Path | None) -> str:
     Args:
         book: The book.
         run: The failed run.
-        left: Folder of files that were landed before and keep the book from loading, or None.
+        left: Folder of files that were landed before, or None.
     """
     assert run.fault is not None
     lines = [f"error: {run.fault.message}"]
@@ -312,8 +312,13 @@ def _fault_text(book: str, run: BookRun, left: Path | None) -> str:
         lines.append(f"nothing of the book {book} was changed")
     else:
         lines.append(f"the book {book} may be stored in part: load it again once this is mended")
-    if left is not None:
+    if left is not None and (left.parent.parent / run.fault.message.partition(": ")[0]).is_file():
         lines.append(f"its files in {left} were landed before: mend or remove the one that is told")
+    elif left is not None:
+        lines.append(
+            "the files handed in were taken out of landing again; to put one in the place of a "
+            f"landed file, remove that from {left} first"
+        )
     return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ from mr_platform.gateways.landing import (
     LandingZone,
     PlacedFile,
 )
+from mr_platform.gateways.landing_archives import archive_stem
 from mr_platform.gateways.storage_faults import told_as_storage_error
 
 _BOOK = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -115,6 +116,21 @@ class StrategyLanding:
         require_book(book)
         placed: list[PlacedFile] = []
         self.require_present(sources)
+        try:
+            self._place_each(placed, sources, book, prefixed, regimes)
+        except BaseException:
+            self.withdraw(placed)  # all of them or none
+            raise
+        return placed
+
+    def _place_each(
+        self,
+        placed: list[PlacedFile],
+        sources: Sequence[Path],
+        book: str,
+        prefixed: bool,
+        regimes: bool,
+    ) -> None:
         for source in _data_files(sources):
             folder = REGIMES if regimes else plain_name(source) if prefixed else ""
             if folder == REGIMES and not regimes:
@@ -124,7 +140,6 @@ class StrategyLanding:
             for fate in zone.place([source]):
                 relative = None if fate.relative is None else f"{below}/{fate.relative}"
                 placed.append(PlacedFile(fate.source, relative, fate.status, fate.reason))
-        return placed
 
     def require_present(self, sources: Sequence[Path]) -> None:
         """Refuse sources that are not there, before any is copied.
@@ -132,10 +147,23 @@ class StrategyLanding:
         Raises:
             InputFileError: Names all that are absent, or says that no data file is among them.
         """
-        absent = [str(source) for source in sources if not source.exists()]
+        files = _data_files(sources)
+        absent = [str(source) for source in (*sources, *files) if not source.exists()]
         if absent:
             raise InputFileError(
-                f"no such file or folder: {', '.join(absent)}", next_step="Check the path"
+                f"no such file or folder: {', '.join(dict.fromkeys(absent))}",
+                next_step="Check the path",
+            )
+        foreign = [
+            str(file)
+            for file in files
+            if not file.name.lower().endswith(_ENDINGS) and archive_stem(file.name) is None
+        ]
+        if foreign:
+            raise InputFileError(
+                "is neither CSV nor Parquet nor an archive of them",
+                place=", ".join(foreign),
+                next_step="Hand in the files of results",
             )
         if sources and not _data_files(sources):
             raise InputFileError(

@@ -17,7 +17,7 @@ from mr_platform.errors import InputFileError
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.book_search import data_key
-from mr_platform.orchestration.strategy_books import StoredBook, read_parts
+from mr_platform.orchestration.strategy_books import StoredBook, declared, read_part, read_parts
 from mr_platform.portfolio.correlation import Members
 from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.kelly import kelly_fraction, scaled_to_one
@@ -25,6 +25,8 @@ from mr_platform.portfolio.returns import StrategyReturns
 
 _SAME = ("metric", "correlation_weight", "drawdown_threshold", "preparation")
 """Settings that must be equal for two fitnesses to be compared."""
+
+_FINDER = ("size", "algorithm", "form")
 
 _ROUNDING = 1e-9
 
@@ -96,6 +98,44 @@ def current_portfolios(lakehouse: Lakehouse, book: StoredBook) -> CurrentPortfol
     if rows.is_empty():
         raise _none(book, "; those stored were not stored whole")
     return CurrentPortfolios(rows, members, returns, preparation, stored.height - rows.height)
+
+
+def with_stored(
+    lakehouse: Lakehouse, book: str, part: str, found: pl.DataFrame, members: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Portfolios just found, and those of the size that stay beside them.
+
+    What other algorithms found stays. Of one that was searched again the better portfolio stays
+    where both were judged by the same measure on the same returns, else the new one.
+
+    Args:
+        lakehouse: Where they are stored.
+        book: The book.
+        part: The size, as partitions name it.
+        found: Rows of ``portfolios`` just found.
+        members: Their rows of ``portfolio_members``.
+    """
+    before = read_part(lakehouse, "portfolios", book, part)
+    held = read_part(lakehouse, "portfolio_members", book, part)
+    if before.is_empty():
+        return found, members
+    new = declared("portfolios", found, book, part)
+    same = [*_FINDER, *_SAME, "data_key"]
+    beaten = new.join(
+        before.select(*same, earlier="fitness"), on=same, how="inner", nulls_equal=True
+    ).filter(pl.col("earlier") > pl.col("fitness"))
+    taken = new.join(beaten, on=_FINDER, how="anti")
+    stays = before.join(taken, on=_FINDER, how="anti")
+    listed = declared("portfolio_members", members, book, part)
+    return (
+        pl.concat([taken, stays]).drop("book", "part"),
+        pl.concat(
+            [
+                listed.join(taken, on=_FINDER, how="semi"),
+                held.join(stays, on=_FINDER, how="semi"),
+            ]
+        ).drop("book", "part"),
+    )
 
 
 def best_rows(lakehouse: Lakehouse, book: StoredBook, kelly_cap: float) -> pl.DataFrame:

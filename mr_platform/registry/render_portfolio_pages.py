@@ -182,7 +182,7 @@ def _group(declared: RecordedFigures, name: str) -> str:
 
 def _reasons(declared: RecordedFigures) -> str:
     rows = [
-        [f"`{name}`", _plain(text.format(held="some", size="all"))]
+        [f"`{name}`", _plain(text.format(held="only some", size="the"))]
         for name, text in declared.reasons.items()
     ]
     told = (

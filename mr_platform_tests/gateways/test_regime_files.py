@@ -74,7 +74,7 @@ def test_another_delimiter_is_declared_not_guessed(read):
         ((HEADER + ROW).encode() + b"\x00", "NUL bytes"),
         ((HEADER + ROW).encode("utf-16"), "UTF-16"),
         ((HEADER + ROW.replace("Vol", "V\u00f6l")).encode("latin-1"), "not UTF-8"),
-        (gzip.compress((HEADER + ROW * 99).encode())[:-9], "damaged or truncated gzip"),
+        (gzip.compress((HEADER + ROW * 99).encode(), mtime=0)[:-9], "damaged or truncated gzip"),
         ("<html></html>\n", "HTML"),
     ],
 )

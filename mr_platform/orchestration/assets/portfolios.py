@@ -30,7 +30,7 @@ from mr_platform.orchestration.book_partitions import (
 from mr_platform.orchestration.columns import column_schema
 from mr_platform.orchestration.failures import retries_told_apart
 from mr_platform.orchestration.resources import SettingsResource
-from mr_platform.orchestration.stored_portfolios import best_rows
+from mr_platform.orchestration.stored_portfolios import best_rows, with_stored
 from mr_platform.orchestration.strategy_books import (
     BOOK_TABLES,
     STRATEGIES,
@@ -265,7 +265,8 @@ def search_portfolios(
             chosen.zones,
             at=dt.datetime.now(dt.UTC),
         )
-        tables = dict(zip(PORTFOLIO_TABLES, outcome.rows(book), strict=True))
+        kept = with_stored(lakehouse, name, size_key(size), *outcome.rows(book))
+        tables = dict(zip(PORTFOLIO_TABLES, kept, strict=True))
         versions = {
             table: write_part(lakehouse, table, rows, name, size_key(size))
             for table, rows in tables.items()
