@@ -230,6 +230,8 @@ def export(terminal: Terminal, book: str, out: Path) -> None:
         "book": book, "file": str(out), "rows": frame.height,
         "strategies": stored.returns.strategies, "unit": stored.pnl_unit,
     }  # fmt: skip
+    if stored.pnl_unit == "percent":
+        terminal.note("its values are per cent; loaded again, the file would be read as rupees")
     terminal.result(document, facts(document))
 
 

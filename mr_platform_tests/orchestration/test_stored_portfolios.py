@@ -14,7 +14,11 @@ from mr_platform.errors import InputFileError
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.book_search import SearchOutcome, search_book
-from mr_platform.orchestration.stored_portfolios import best_rows, current_portfolios
+from mr_platform.orchestration.stored_portfolios import (
+    best_rows,
+    current_portfolios,
+    with_stored,
+)
 from mr_platform.orchestration.strategy_books import StoredBook, declared, read_part, write_part
 from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, of_month, order, sheet
 
@@ -337,3 +341,37 @@ def test_kelly_shares_are_at_most_the_whole_and_those_of_the_members(
     assert rows["kelly_share"].to_list() == pytest.approx(
         [fraction / sum(fractions) for fraction in fractions]
     )
+
+
+# ---------------------------------------------------------------- beside what is stored
+
+
+def found_beside(shelf: Shelf, **asked: object) -> dict[tuple[str, str], float]:
+    """Fitness by algorithm and metric of what would be stored after a further search."""
+    outcome = search(shelf, 4, stored=False, **asked)
+    portfolios, members = with_stored(shelf.lakehouse, BOOK, "004", *outcome.rows(shelf.read()))
+    assert members.group_by("algorithm").len()["len"].unique().to_list() == [4]
+    assert set(members["algorithm"]) == set(portfolios["algorithm"])
+    return {
+        (algorithm, metric): fitness
+        for algorithm, metric, fitness in portfolios.select("algorithm", "metric", "fitness").rows()
+    }
+
+
+def test_other_algorithms_and_better_portfolios_stay(own_shelf: Shelf) -> None:
+    both = ["hill_climbing", "random_search"]
+    first = search(own_shelf, 4, algorithms=both, evaluations=200)
+    best = {result.algorithm: result.fitness for result in first.results}
+    key = {name: (name, "ratio") for name in both}
+
+    smaller = found_beside(own_shelf, algorithms=["random_search"], evaluations=2)
+    assert smaller == {key[name]: best[name] for name in both}, "two draws beat nothing"
+    larger = found_beside(own_shelf, algorithms=["random_search"], evaluations=3_000)
+    assert larger[key["random_search"]] >= best["random_search"]
+    assert larger[key["hill_climbing"]] == best["hill_climbing"]
+
+
+def test_another_measure_takes_the_place_of_the_algorithm_searched(own_shelf: Shelf) -> None:
+    search(own_shelf, 4, algorithms=["hill_climbing", "random_search"])
+    found = found_beside(own_shelf, algorithms=["random_search"], metric="expectancy")
+    assert set(found) == {("hill_climbing", "ratio"), ("random_search", "expectancy")}
