@@ -177,18 +177,6 @@ def test_dropped_files_make_one_run_for_each_new_partition(server: RunningDagste
     )
 
 
-def test_features_follow_the_option_chain_by_themselves(server: RunningDagster) -> None:
-    server.switch_sensor(FEATURES, on=True)
-    server.wait_for(
-        "features of one partition",
-        lambda: partition_stats(server, "c8_features")["numMaterialized"] or None,
-    )
-    server.switch_sensor(FEATURES, on=False)
-    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == FEATURES]
-    assert {tag(run, "dagster/priority") for run in asked} == {"-1"}
-    assert "FAILURE" not in {run["status"] for run in asked}, server.logs()
-
-
 def test_a_dropped_strategy_file_becomes_a_book(server: RunningDagster) -> None:
     folder = server.home / "landing" / "strategy_books" / "dropped"
     folder.mkdir(parents=True)
@@ -211,7 +199,8 @@ def test_a_dropped_strategy_file_becomes_a_book(server: RunningDagster) -> None:
 
 def materialized(server: RunningDagster, table: str) -> list[str] | None:
     """Books whose table was made; None while there is none or its run goes on."""
-    if any(run["status"] not in ("SUCCESS", "FAILURE", "CANCELED") for run in runs(server)):
+    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == "strategy_sensor"]
+    if any(run["status"] not in ("SUCCESS", "FAILURE", "CANCELED") for run in asked):
         return None
     found = server.ask(
         """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
@@ -220,3 +209,15 @@ def materialized(server: RunningDagster, table: str) -> list[str] | None:
         key={"path": [table]},
     )["assetNodeOrError"]["assetPartitionStatuses"]["materializedPartitions"]
     return found or None
+
+
+def test_features_follow_the_option_chain_by_themselves(server: RunningDagster) -> None:
+    server.switch_sensor(FEATURES, on=True)
+    server.wait_for(
+        "features of one partition",
+        lambda: partition_stats(server, "c8_features")["numMaterialized"] or None,
+    )
+    server.switch_sensor(FEATURES, on=False)
+    asked = [run for run in runs(server) if tag(run, "dagster/sensor_name") == FEATURES]
+    assert {tag(run, "dagster/priority") for run in asked} == {"-1"}
+    assert "FAILURE" not in {run["status"] for run in asked}, server.logs()

@@ -18,6 +18,7 @@ from mr_platform.orchestration.checks import option_chain as checks_module
 from mr_platform.orchestration.checks import verdicts as verdicts_module
 from mr_platform.orchestration.checks.option_chain import CHECK_SPECS
 from mr_platform.orchestration.checks.verdicts import RULES, PartitionFacts
+from mr_platform.orchestration.ingestion import TABLES
 from mr_platform.orchestration.partitions import PARTITIONS, range_tags
 from mr_platform_tests.orchestration.conftest import QuickSettings
 from mr_platform_tests.orchestration.graph_runs import (
@@ -196,8 +197,10 @@ def test_a_failed_blocking_check_stops_what_is_downstream(
     whole = dg.Definitions.merge(definitions, dg.Definitions(assets=[after_chain]))
     for key in KEYS:
         land(landing, key)
+    # as a run of chosen assets is started: assets of books have other partitions
+    chosen = [dg.AssetKey(table) for table in (*TABLES, "after_chain")]
     result = whole.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance, tags=range_tags(KEYS), raise_on_error=False
+        instance=instance, tags=range_tags(KEYS), asset_selection=chosen, raise_on_error=False
     )
     assert result.success is not blocked
     assert materialized(instance, "option_chain") == {str(key) for key in KEYS}
@@ -206,11 +209,11 @@ def test_a_failed_blocking_check_stops_what_is_downstream(
 
 def test_one_check_can_be_run_alone(ingested: Ingested) -> None:
     definitions, instance = ingested.definitions, ingested.instance
-    alone = definitions.resolve_implicit_global_asset_job_def().get_subset(
+    alone = definitions.resolve_job_def("check_option_chain_job").get_subset(
         asset_selection=frozenset(),
         asset_check_selection=frozenset({dg.AssetCheckKey(CHAIN, "has_rows")}),
     )
-    result = alone.execute_in_process(instance=instance, partition_key=str(KEYS[0]))
+    result = alone.execute_in_process(instance=instance, tags=range_tags(KEYS[:1]))
     assert set(verdicts(instance, "has_rows", result.run_id)) == {str(KEYS[0])}
     assert verdicts(instance, "keys_are_unique", result.run_id) == {}
 
