@@ -17,6 +17,8 @@ class PlatformError(Exception):
         place: File, table, partition or line concerned, or None.
         next_step: What the reader can do about it, or None.
         permanent: True when trying again with the same input must fail again.
+        misused: True when what was asked for cannot be in whatever home: a name that nothing has,
+            a value outside what is allowed. A command then leaves with the code of wrong usage.
     """
 
     permanent: bool = True
@@ -28,10 +30,12 @@ class PlatformError(Exception):
         place: str | None = None,
         next_step: str | None = None,
         permanent: bool | None = None,
+        misused: bool = False,
     ) -> None:
         self.fault = fault
         self.place = place
         self.next_step = next_step
+        self.misused = misused
         if permanent is not None:
             self.permanent = permanent
         message = f"{place}: {fault}" if place else fault

@@ -3,8 +3,9 @@
 Here: the list of commands, exit codes, faults as one line without a traceback.
 Not here: what a command does (its own module).
 
-Exit codes: 0 done, 1 a fault (also of one file or partition among many), 2 wrong usage,
-130 interrupted.
+Exit codes: 0 done; 1 a fault, or what is not there in this home (a book, a table, a day, a file,
+also one among many); 2 a call that is wrong in whatever home (an option, a name that nothing has,
+a value that cannot be); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ COMMANDS = {
     "ui": ("dagster_ui", "ui", "Start the Dagster webserver and daemon on this home."),
     "ingest": ("ingest", "ingest", "Copy files into landing and materialise what they hold."),
     "materialize": ("materialize", "materialize", "Materialise assets for dates and symbols."),
-    "status": ("status", "status", "Partitions by asset, checks, staleness, faulty files."),
+    "status": ("status", "status", "Partitions by asset, checks, staleness, faulty files, books."),
     "day": ("day", "day", "Draw one symbol-day: a page and a picture."),
     "portfolio": ("portfolio", "portfolio", "Books of strategies, and portfolios of them."),
     "quarantine": ("quarantine", "quarantine", "Rows that were set apart, and why."),
@@ -37,7 +38,7 @@ COMMANDS = {
     "home": ("home", "home", "Where this home keeps its files, and its settings."),
 }
 
-INTERRUPTED = 130
+MISUSED, INTERRUPTED = 2, 130
 
 
 class PlatformGroup(click.Group):
@@ -55,9 +56,9 @@ class PlatformGroup(click.Group):
         try:
             code = super().main(args=arguments, prog_name=prog_name or "mr", **extra)
             sys.stdout.flush()
-        except click.UsageError as misused:
-            misused.show()
-            sys.exit(2)
+        except click.UsageError as wrong_call:
+            wrong_call.show()
+            sys.exit(MISUSED)
         except (click.exceptions.Abort, KeyboardInterrupt):
             click.echo("interrupted; what is materialised stays, run again to resume", err=True)
             sys.exit(INTERRUPTED)
@@ -69,7 +70,8 @@ class PlatformGroup(click.Group):
             sys.exit(left.exit_code)
         except Exception as unexpected:  # every fault ends here, as one line
             _tell(unexpected, as_json="--json" in arguments)
-            sys.exit(1)
+            wrong = isinstance(unexpected, PlatformError) and unexpected.misused
+            sys.exit(MISUSED if wrong else 1)
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -80,6 +80,7 @@ def describe(terminal: Terminal, name: str) -> None:
         "no such column is declared",
         place=name,
         next_step=f"Near: {', '.join(near)}" if near else "Try `mr features search WORD`",
+        misused=True,
     )
 
 

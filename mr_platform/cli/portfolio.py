@@ -1,17 +1,21 @@
 """``mr portfolio``: books of strategies, their figures, searches for portfolios, reports.
 
-Here: arguments, progress, texts of load, books, metrics, export and parity.
-Not here: searches and reports (``portfolio_search.py``), runs (``orchestration/book_runs.py``).
+Here: arguments, progress, texts of load, metrics, export and parity.
+Not here: how books stand (``portfolio_books.py``), searches and reports (``portfolio_search.py``),
+runs (``orchestration/book_runs.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mr_platform.cli.graph import open_graph
+from mr_platform.cli.portfolio_algorithms import algorithms
+from mr_platform.cli.portfolio_books import books
 from mr_platform.cli.portfolio_search import optimize, report, zones
 from mr_platform.cli.terminal import (
     Terminal,
@@ -48,6 +52,8 @@ def portfolio() -> None:
     """Books of strategies: results in, figures and optimised portfolios out."""
 
 
+portfolio.add_command(algorithms)
+portfolio.add_command(books)
 portfolio.add_command(optimize)
 portfolio.add_command(report)
 portfolio.add_command(zones)
@@ -129,48 +135,6 @@ def load(
         terminal.fail()
 
 
-@portfolio.command(epilog=example("mr portfolio books", "mr portfolio books --json"))
-@with_terminal
-def books(terminal: Terminal) -> None:
-    """Books that are landed or stored."""
-    import polars as pl
-
-    from mr_platform.gateways.strategy_landing import StrategyLanding
-    from mr_platform.orchestration.book_search import data_key
-    from mr_platform.orchestration.strategy_books import (
-        read_book,
-        read_part,
-        read_parts,
-        stored_books,
-    )
-
-    lakehouse = _lakehouse(terminal)
-    landing = StrategyLanding(terminal.settings.landing_dir)
-    landed, stray = landing.books(), landing.stray_files()
-    stored = stored_books(lakehouse)
-    rows: list[dict[str, Any]] = []
-    for name in sorted({*landed, *stored}):
-        found = read_parts(lakehouse, "portfolios", name)
-        if found.height and name in stored:
-            found = found.filter(pl.col("data_key") == data_key(read_book(lakehouse, name)))
-        best = found["fitness"].max() if found.height else None
-        rows.append(
-            {
-                "book": name,
-                "files": len(landed.get(name, [])),
-                "strategies": read_part(lakehouse, "strategies", name).height or None,
-                "portfolios": found.height or None,
-                "best fitness": best,
-            }
-        )
-    headers = ("book", "files", "strategies", "portfolios", "best fitness")
-    shown = table(headers, [[row[name] for name in headers] for row in rows], right=(1, 2, 3, 4))
-    text = shown if rows else "no book yet; mr portfolio load FILE makes one"
-    faults = [f"{path}: {fault}" for path, fault in stray.items()]
-    text += "".join(f"\nnot of any book: {fault}" for fault in faults)
-    terminal.result({"books": rows, "stray_files": faults}, text)
-
-
 @portfolio.command(
     epilog=example(
         "mr portfolio metrics sensex", "mr portfolio metrics sensex --by sharpe --top 20"
@@ -195,6 +159,7 @@ def metrics(terminal: Terminal, book: str, by: str, top: int, worst: bool) -> No
             f"there is no figure {by}{hint(by, ranked)}",
             place="--by",
             next_step=f"Figures: {', '.join(ranked)}",
+            misused=True,
         )
     lakehouse = _lakehouse(terminal)
     require_stored(lakehouse, book)
@@ -225,14 +190,18 @@ def export(terminal: Terminal, book: str, out: Path) -> None:
 
     stored = read_book(_lakehouse(terminal), book)
     frame = wide_rows(stored)
-    write_wide(frame, out)
+    told = write_wide(frame, out, stored.pnl_unit)
     document = {
         "book": book, "file": str(out), "rows": frame.height,
-        "strategies": stored.returns.strategies, "unit": stored.pnl_unit,
+        "strategies": stored.returns.strategies, "unit": stored.pnl_unit, "unit_in_file": told,
     }  # fmt: skip
-    if stored.pnl_unit == "percent":
-        terminal.note("its values are per cent; loaded again, the file would be read as rupees")
-    terminal.result(document, facts(document))
+    text = facts(document)
+    if not told and stored.pnl_unit == "percent":
+        text += (
+            "\nwarning: a CSV file cannot say that its values are per cent; loaded again, they "
+            "would be taken for rupees. Export to NAME.parquet to keep the unit"
+        )
+    terminal.result(document, text)
 
 
 @portfolio.command(
@@ -325,6 +294,8 @@ def _fault_text(book: str, run: BookRun, left: Path | None) -> str:
 
 
 def _load_text(book: str, run: BookRun) -> str:
+    from mr_platform.orchestration.assets.portfolios import BARS_NOT_USED
+
     told, rho = run.facts["strategy_returns"], run.facts["correlation_summary"]
     shown = facts(
         {
@@ -335,6 +306,7 @@ def _load_text(book: str, run: BookRun) -> str:
             "months": f"{told['months'][0]} to {told['months'][-1]}",
             "months written": listing(told["months_replaced"]) or "none: nothing changed",
             "cells taken for 0": told["missing_cells"] + told["unreadable_cells"],
+            **_regimes(told),
             "inverted if asked": run.facts["inversions"]["dagster/partition_row_count"],
             "mean correlation": rho["mean"] if rho["mean"] != "" else None,
             "time": duration(run.seconds),
@@ -344,9 +316,20 @@ def _load_text(book: str, run: BookRun) -> str:
         f"{'error' if one.severe else 'warning'}: {one.asset} {one.check}: {one.sentence}"
         for one in (*run.refused, *run.warned)
     ]
+    if BARS_NOT_USED in told:
+        checks.append(f"warning: {told[BARS_NOT_USED]}")
     passed = sum(one.passed for one in run.verdicts)
     strategies = int(told["strategies"])
     sizes = "35:40" if strategies > 40 else str(max(2, strategies // 2))
     following = [f"mr portfolio metrics {book}", f"mr portfolio optimize {book} --sizes {sizes}"]
     lines = [shown, "", f"{passed} checks passed", *checks, "", "next"]
     return "\n".join([*lines, *(f"  {command}" for command in following)])
+
+
+def _regimes(told: Mapping[str, Any]) -> dict[str, str]:
+    """How many rows took a regime from bars; nothing where no bars are landed."""
+    from mr_platform.orchestration.assets.portfolios import REGIMES_TAKEN
+
+    if REGIMES_TAKEN not in told:
+        return {}
+    return {"regimes from bars": f"{told[REGIMES_TAKEN]:,} of {told['rows']:,} rows"}

@@ -89,7 +89,7 @@ def _strategy_file(terminal: Terminal, data: Path | None) -> tuple[Path, str]:
     from mr_platform.simulation.strategy_results import strategy_results
 
     file = terminal.settings.home / _SIMULATED
-    write_wide(strategy_results(SIMULATED_SEED), file)
+    write_wide(strategy_results(SIMULATED_SEED), file, "rupees")
     return file, f"simulated strategy results of {file}"
 
 

@@ -1,22 +1,35 @@
-"""``mr portfolio optimize`` and ``mr portfolio report``.
+"""``mr portfolio optimize``, ``mr portfolio zones`` and ``mr portfolio report``.
 
-Here: arguments, progress, texts.
-Not here: searches (``portfolio/search``), runs (``orchestration/book_runs.py``).
+Here: progress, texts, what to do next.
+Not here: options of a search (``search_arguments.py``), runs (``orchestration/book_runs.py``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mr_platform.cli.arguments import NAMES
 from mr_platform.cli.graph import Graph, open_graph
-from mr_platform.cli.terminal import Terminal, duration, example, facts, table, with_terminal
+from mr_platform.cli.search_arguments import (
+    SizesParameter,
+    by_algorithm,
+    parameter_option,
+    search_config,
+    search_options,
+)
+from mr_platform.cli.terminal import (
+    Terminal,
+    duration,
+    example,
+    facts,
+    listing,
+    table,
+    with_terminal,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,34 +40,13 @@ _COLUMNS = ("size", "algorithm", "form", "fitness", "roi", "max_drawdown", "corr
             "evaluations", "stopped")  # fmt: skip
 
 
-class SizesParameter(click.ParamType[tuple[int, ...]]):
-    """``35``, ``35:40`` (both included) or ``35,40,50``."""
-
-    name = "SIZES"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Parse sizes of portfolios."""
-        if isinstance(value, tuple):
-            return value
-        text = str(value)
-        if not re.fullmatch(r"\d+(:\d+)?(,\d+(:\d+)?)*", text):
-            self.fail(f"{text!r} is no list of sizes; write 37, 35:40 or 35,40,50", param, ctx)
-        sizes: set[int] = set()
-        for part in text.split(","):
-            first, _, last = part.partition(":")
-            if int(last or first) < int(first):
-                self.fail(f"{part!r} ends before it starts", param, ctx)
-            sizes.update(range(int(first), int(last or first) + 1))
-        return tuple(sorted(sizes))
-
-
 @click.command(
     epilog=example(
         "mr portfolio optimize sensex",
         "mr portfolio optimize sensex --sizes 35:60 --evaluations 200000 --workers 2",
         "mr portfolio optimize sensex --algorithms hill_climbing,genetic --metric expectancy",
+        "mr portfolio optimize sensex --algorithms genetic --parameter genetic.population=100",
+        "mr portfolio optimize sensex --balance july.csv=20,august.csv=17 --holdout 0.25",
         "mr portfolio optimize sensex --form legacy",
     )
 )
@@ -63,42 +55,9 @@ class SizesParameter(click.ParamType[tuple[int, ...]]):
     "--sizes", type=SizesParameter(), default="37", show_default=True,
     help="Members of a portfolio: 37, 35:60 or 35,40,50.",
 )  # fmt: skip
-@click.option("--algorithms", type=NAMES, help="Only these; without it those of the settings.")
-@click.option("--form", type=click.Choice(["improved", "legacy"]), help="Form of the algorithms.")
-@click.option("--evaluations", type=click.IntRange(min=1), help="Portfolios each may judge.")
-@click.option(
-    "--patience", type=click.IntRange(min=0),
-    help="Evaluations without a better portfolio before stopping early; 0 never.",
-)  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Root of all chance.")
-@click.option("--metric", help="What the fitness measures.")
-@click.option("--inversion/--no-inversion", default=None, help="Invert losing strategies first.")
-@click.option(
-    "--rules", type=NAMES,
-    help='Rules of regimes by which rows are left out or weighted: "confidence filter", '
-    '"confidence weight", transition, regime.',
-)  # fmt: skip
-@click.option(
-    "--zones", type=click.Choice(["rows", "collapsed"]),
-    help="Take each row as it is, or add the zones of a day up.",
-)  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that search side by side.")
+@search_options
 @with_terminal
-def optimize(
-    terminal: Terminal,
-    book: str,
-    sizes: tuple[int, ...],
-    algorithms: tuple[str, ...] | None,
-    form: str | None,
-    evaluations: int | None,
-    patience: int | None,
-    seed: int | None,
-    metric: str | None,
-    inversion: bool | None,
-    rules: tuple[str, ...] | None,
-    zones: str | None,
-    workers: int | None,
-) -> None:
+def optimize(terminal: Terminal, book: str, sizes: tuple[int, ...], **asked: Any) -> None:
     """Search a book for the best portfolios of some sizes, and write its report.
 
     The same seed finds the same portfolios. A command that is broken off goes on where it was
@@ -107,28 +66,18 @@ def optimize(
     terminal.require_home()
     from mr_platform.orchestration import book_runs
     from mr_platform.orchestration.book_partitions import size_key
-    from mr_platform.orchestration.book_search import SearchConfig, require_search
+    from mr_platform.orchestration.book_search import require_search
     from mr_platform.orchestration.strategy_books import read_book, read_parts
 
     for size in sizes:
         size_key(size)
-    config = SearchConfig(
-        algorithms=list(algorithms or ()),
-        form=form,
-        evaluations=evaluations,
-        patience=patience,
-        seed=seed,
-        metric=metric,
-        inversion=inversion,
-        row_rules=list(rules or ()),
-        zone_mode=zones,
-        workers=workers,
-    )
+    config = search_config(asked)
     runs: list[BookRun] = []
     with open_graph(terminal) as graph:
         chosen = graph.settings.portfolio
         order = config.over(chosen.search)
-        require_search(read_book(graph.lakehouse, book), sizes, order, chosen.zones)
+        stored = read_book(graph.lakehouse, book)
+        require_search(stored, sizes, order, chosen.zones)
         with terminal.progress(f"searching {book}", len(sizes)) as advance:
             for size in sizes:
                 run = book_runs.search(graph.definitions, graph.instance, book, size, config)
@@ -138,7 +87,7 @@ def optimize(
         if any(run.fault is None for run in runs):
             reported = book_runs.report(graph.definitions, graph.instance, book)
         found = read_parts(graph.lakehouse, "portfolios", book)
-    _tell(terminal, book, sizes, runs, reported, found)
+    _tell(terminal, book, sizes, runs, reported, found, stored.returns.zones is not None)
 
 
 def _progress_note(run: BookRun) -> str:
@@ -159,11 +108,12 @@ def _tell(
     runs: list[BookRun],
     reported: BookRun | None,
     found: pl.DataFrame,
+    zoned: bool,
 ) -> None:
     shown = found.filter(found["size"].is_in(sizes)).sort(
         ["size", "fitness"], descending=[False, True]
     )
-    page = _page(reported)
+    best, page, doubts = _reported(reported)
     faults = [
         f"{run.partition}: {run.fault.message}"
         for run in (*runs, *([reported] if reported else []))
@@ -177,27 +127,43 @@ def _tell(
         "book": book,
         "sizes": list(sizes),
         "portfolios": shown.drop("book", "part", "convergence").to_dicts(),
-        "best": None if reported is None else reported.facts.get("best_portfolio"),
+        "best": best,
         "report": page,
+        "report_warnings": doubts,
         "faults": faults,
         "checks_failed": refused,
         "checks_warned": warned,
         "seconds": round(sum(run.seconds for run in runs), 3),
     }
     text = [table(_COLUMNS, shown.select(_COLUMNS).rows(), right=(0, 3, 4, 5, 6, 7))]
+    if best is not None:
+        winner = f"{best['size']} strategies by {best['algorithm']}, fitness {best['fitness']:.4f}"
+        text += ["", f"best of {book}: {winner}"]
     text += [f"error: {line}" for line in (*faults, *refused)]
-    text += [f"warning: {line}" for line in warned]
+    text += [f"warning: {line}" for line in (*warned, *doubts)]
     if page is not None:
-        text += ["", f"report: {page}"]
+        following = [f"mr portfolio report {book} --run-folder FOLDER"]
+        following += [f"mr portfolio zones {book}"] * zoned
+        text += ["", f"report: {page}", "", *_next(*following, f"mr portfolio metrics {book}")]
     terminal.result(document, "\n".join(text))
     if faults or refused:
         terminal.fail()
 
 
-def _page(reported: BookRun | None) -> str | None:
-    if reported is None or reported.fault is not None:
-        return None
-    return str(reported.facts["portfolio_report"]["page"])
+def _reported(run: BookRun | None) -> tuple[dict[str, Any] | None, str | None, list[str]]:
+    """The best portfolio, the page of the report, and what it warns of."""
+    if run is None:
+        return None, None, []
+    best, told = run.facts.get("best_portfolio"), run.facts.get("portfolio_report")
+    return (
+        None if best is None else dict(best),
+        None if told is None else str(told["page"]),
+        [] if told is None else list(told["warnings"]),
+    )
+
+
+def _next(*commands: str) -> list[str]:
+    return ["next", *(f"  {command}" for command in commands)]
 
 
 @click.command(
@@ -209,6 +175,7 @@ def _page(reported: BookRun | None) -> str | None:
     help="Members of a portfolio; the best size of each zone is kept.",
 )  # fmt: skip
 @click.option("--algorithm", default="hill_climbing", show_default=True)
+@parameter_option
 @click.option("--evaluations", type=click.IntRange(min=1), help="Portfolios each search may judge.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Root of all chance.")
 @with_terminal
@@ -217,6 +184,7 @@ def zones(
     book: str,
     sizes: tuple[int, ...],
     algorithm: str,
+    parameters: tuple[tuple[str, str, Any], ...],
     evaluations: int | None,
     seed: int | None,
 ) -> None:
@@ -229,8 +197,19 @@ def zones(
     from mr_platform.orchestration import book_runs
     from mr_platform.orchestration.book_zones import ZoneConfig
     from mr_platform.orchestration.strategy_books import read_part, require_stored
+    from mr_platform.portfolio.search.asked_parameters import asked_parameters
 
-    config = ZoneConfig(algorithm=algorithm, sizes=list(sizes), evaluations=evaluations, seed=seed)
+    asked = by_algorithm(parameters)
+    config = ZoneConfig(
+        algorithm=algorithm,
+        sizes=list(sizes),
+        evaluations=evaluations,
+        parameters=asked.get(algorithm, {}),
+        seed=seed,
+    )
+    # refused before anything is run
+    config.searcher(terminal.settings.portfolio.search)
+    asked_parameters({}, asked, [algorithm], "improved")
     with open_graph(terminal) as graph:
         require_stored(graph.lakehouse, book)
         run = book_runs.zones(graph.definitions, graph.instance, book, config)
@@ -242,7 +221,16 @@ def zones(
     for row in document:
         row["members"] = json.loads(row["members"])
         row["correlation"] = json.loads(row["correlation"])
-    terminal.result(document, table(headers, rows.select(headers).rows(), right=range(1, 8)))
+    searched = rows.row(0, named=True)
+    text = [
+        table(headers, rows.select(headers).rows(), right=range(1, 8)),
+        "",
+        f"searched with {searched['algorithm']}, sizes {listing(sizes)}, up to "
+        f"{searched['evaluations']:,} evaluations for each zone and size, seed {searched['seed']}",
+        "",
+        *_next(f"mr portfolio report {book}", f"mr portfolio optimize {book} --zones collapsed"),
+    ]
+    terminal.result(document, "\n".join(text))
 
 
 @click.command(
@@ -287,7 +275,7 @@ def report(terminal: Terminal, book: str, run_folder: Path | None) -> None:
 
 def _run_folder(graph: Graph, book: str, parent: Path) -> Path:
     from mr_platform.gateways.run_folders import write_run_folder
-    from mr_platform.orchestration.book_report import legacy_run
+    from mr_platform.orchestration.legacy_runs import legacy_run
     from mr_platform.portfolio.run_folder import run_files
 
     run = legacy_run(graph.lakehouse, book, dt.datetime.now(), graph.settings.portfolio.kelly_cap)

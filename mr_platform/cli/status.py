@@ -1,7 +1,8 @@
-"""``mr status``: partitions by asset, checks, staleness, faulty files, damaged tables.
+"""``mr status``: partitions by asset, checks, staleness, faulty files, damaged tables, books.
 
 Here: what is shown of it.
-Not here: reading the event log (``orchestration/partition_status.py``).
+Not here: reading the event log (``orchestration/partition_status.py``), how books stand
+(``orchestration/book_status.py``).
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import click
 
 from mr_platform.cli.arguments import NAMES
 from mr_platform.cli.graph import INGESTED_ASSETS, open_graph
+from mr_platform.cli.portfolio_books import books_document, books_text, states_of
 from mr_platform.cli.terminal import Terminal, cell, example, table, with_terminal
 
 if TYPE_CHECKING:
     from mr_platform.gateways.lakehouse import Lakehouse
     from mr_platform.gateways.landing import FaultyFile
+    from mr_platform.orchestration.book_status import BookState
     from mr_platform.orchestration.partition_status import AssetStatus
 
 _SHOWN = 10
@@ -28,7 +31,7 @@ _SHOWN = 10
 @click.option("--asset", "assets", type=NAMES, help="Only these assets.")
 @with_terminal
 def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
-    """Partitions by asset: made, stale, failed, waiting; checks; faulty files, damaged tables.
+    """Partitions by asset: made, stale, failed, waiting; checks; faulty files, tables; books.
 
     A partition is stale when its definition changed since it was made, or when other files feed
     it now. `mr materialize ASSET --stale` makes exactly the stale ones again.
@@ -42,6 +45,7 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         read_asset_status,
     )
     from mr_platform.orchestration.partitions import split_by_opening
+    from mr_platform.registry.portfolio_tables import load_portfolio_tables
 
     with open_graph(terminal) as graph:
         chosen = (
@@ -63,6 +67,11 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         }
         faulty = graph.faulty_files()
         damaged = _damaged_tables(graph.lakehouse, chosen)
+        states: list[BookState] = []
+        if not assets:  # who names assets of dates and symbols does not ask for books
+            of_books = _damaged_tables(graph.lakehouse, list(load_portfolio_tables()))
+            damaged |= of_books
+            states = [] if of_books else states_of(graph.settings, graph.instance)
     # what was interrupted has not failed: it is made when it is asked for again
     found = [
         dataclasses.replace(
@@ -78,8 +87,10 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         ],
         "faulty_files": [dataclasses.asdict(file) for file in faulty],
         "damaged_tables": damaged,
+        "books": books_document(states),
     }
-    terminal.result(document, _text(home, found, faulty, stopped, damaged))
+    text = _text(home, found, faulty, stopped, damaged, states)
+    terminal.result(document, text)
 
 
 def _damaged_tables(lakehouse: Lakehouse, names: Sequence[str]) -> dict[str, str]:
@@ -102,6 +113,7 @@ def _text(
     faulty: Sequence[FaultyFile],
     interrupted: Mapping[str, Mapping[str, str]],
     damaged: Mapping[str, str],
+    states: Sequence[BookState] = (),
 ) -> str:
     parts = [f"home {home}", _assets(found)]
     checks = _checks(found)
@@ -114,6 +126,8 @@ def _text(
     if faulty:
         lines = [f"  {file.fault}  (seen {cell(file.seen_at)})" for file in faulty[:_SHOWN]]
         parts.append(_cut([f"faulty files in landing: {len(faulty):,}", *lines], len(faulty)))
+    if states:
+        parts.append(books_text(states))
     # what was refused is not waiting: made again from the same files it fails again
     lacking = {asset.asset: set(asset.missing) - set(asset.failed) for asset in found}
     waiting = {key for keys in lacking.values() for key in keys}

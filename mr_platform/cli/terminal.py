@@ -97,8 +97,9 @@ class Terminal:
             click.echo(text)
 
     def note(self, text: str) -> None:
-        """Tell something beside the result, on stderr."""
-        click.echo(text, err=True)
+        """Tell something beside the result, on stderr; nothing where a program reads the result."""
+        if not self.as_json:
+            click.echo(text, err=True)
 
     def fail(self, code: int = 1) -> NoReturn:
         """Leave with an exit code after the result was printed."""
@@ -135,7 +136,7 @@ class Terminal:
         def advance(done: int, note: str = "") -> None:
             nonlocal finished
             finished += done
-            self.note(f"{title}: {finished}/{total} {note}".rstrip())
+            click.echo(f"{title}: {finished}/{total} {note}".rstrip(), err=True)
 
         return advance
 
@@ -151,8 +152,8 @@ def _no_home(home: Path, named_by: str) -> SettingsError:
     return SettingsError(
         f"there is no home at {home}",
         place=named_by,
-        next_step=f"{told}Name another with --home or MR_HOME; `mr demo` or `mr ingest PATH` "
-        "makes one",
+        next_step=f"{told}Name another with --home or MR_HOME; `mr demo`, `mr ingest PATH` or "
+        "`mr portfolio load FILE` makes one",
     )
 
 

@@ -6,10 +6,12 @@ Not here: WHAT a column is (``registry/``), secrets, anything read at import.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -96,20 +98,32 @@ class ZoneSettings(_Strict):
     weights: tuple[float, ...] | dict[str, float] | None = None
 
 
+class BalanceSettings(_Strict):
+    """Balanced mode: how many members of each source file a portfolio should have."""
+
+    desired: dict[str, int] = Field(min_length=1)
+    penalty_factor: float = Field(default=1, ge=0)
+
+
 class SearchSettings(_Strict):
     """How portfolios are searched where a run does not say otherwise."""
 
     algorithms: tuple[str, ...] = Field(min_length=1)
     form: Literal["legacy", "improved"] = "improved"
+    parameters: dict[str, dict[str, int | float | str | None]] = Field(default_factory=dict)
     evaluations: int = Field(default=20_000, ge=1)
     patience: int | None = Field(default=None, ge=1)
     seed: int = Field(default=2024, ge=0, lt=2**63)
     metric: str = "ratio"
     correlation_weight: float = Field(default=10, ge=0)
     drawdown_threshold: float = Field(default=0, ge=0)
+    balance: BalanceSettings | None = None
+    holdout: float = Field(default=0, ge=0, le=0.5)
     inversion: bool = False
     row_rules: tuple[str, ...] = ()
+    regime_multipliers: dict[str, float] = Field(default_factory=dict)
     zone_mode: Literal["rows", "collapsed"] = "rows"
+    engine: Literal["cpu", "gpu"] = "cpu"
     workers: int = Field(default=1, ge=1)
     checkpoint_seconds: float = Field(default=10, ge=0)
 
@@ -319,7 +333,8 @@ def _file() -> Traversable:
 
 def _document() -> dict[str, Any]:
     try:
-        document = yaml.safe_load(_file().read_text("utf-8"))
+        # callers take parts out of it: each gets a document of its own
+        document = copy.deepcopy(_parsed(_file().read_text("utf-8")))
     except yaml.MarkedYAMLError as unread:
         mark = unread.problem_mark
         raise SettingsError(
@@ -342,6 +357,12 @@ def _document() -> dict[str, Any]:
             next_step="`default` holds every setting, `profiles` what differs from it",
         )
     return parts
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    """The YAML document of a text: every step of a run loads settings, parsing takes 40 ms."""
+    return yaml.safe_load(text)
 
 
 def _near_ones(absent: Sequence[str], given: Mapping[str, Any]) -> str:

@@ -271,6 +271,21 @@ class Lakehouse:
         report, _ = self._with_retries(table, attempt)
         return report
 
+    def add_columns(self, table: str, columns: Mapping[str, pl.DataType]) -> bool:
+        """Give a table those columns that it lacks, behind its own; null in rows stored before.
+
+        Raises:
+            TableError: No such table, or a type that tables do not store.
+            TableConflictError: Other writers came in between at every attempt.
+        """
+        partition_frames.require_storable(table, columns)
+
+        def attempt() -> bool:
+            with self._lock:
+                return table_maintenance.add_columns(self._tables.newest(table), columns)
+
+        return self._with_retries(table, attempt)[0]
+
     def optimize(
         self,
         table: str,

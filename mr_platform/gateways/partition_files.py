@@ -191,6 +191,8 @@ def scan_files(
     options: dict[str, Any] = {
         "glob": False,  # a home folder may be called "data [new]"
         "schema": stored,
+        # files written before a column was added to the table hold none of it
+        "missing_columns": "insert",
         "storage_options": dict(storage_options) if storage_options else None,
     }
     ordered = files.sort(*layout.columns, "path")

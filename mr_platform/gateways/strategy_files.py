@@ -25,6 +25,7 @@ from typing import IO, Any, Literal, Protocol
 import polars as pl
 
 from mr_platform.errors import InputFileError
+from mr_platform.gateways.wide_export import UNIT_KEY
 
 PIECE_BYTES = 16 << 20
 """Bytes of text read at once; a piece is longer only where a single line is."""
@@ -52,6 +53,7 @@ class StrategyHeader:
         types: Types of the columns of a Parquet file, in the same order; empty for CSV.
         byte_order_mark: True when text began with a UTF-8 byte order mark (it is ignored).
         first_byte: Where the first data row begins, in unpacked bytes; 0 for Parquet.
+        pnl_unit: Unit of the values where the file itself says it, as an export in Parquet does.
     """
 
     container: Literal["csv", "parquet"]
@@ -59,6 +61,7 @@ class StrategyHeader:
     types: tuple[pl.DataType, ...] = ()
     byte_order_mark: bool = False
     first_byte: int = 0
+    pnl_unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -342,6 +345,7 @@ class LandedStrategies:
             with parquet.ParquetFile(self.path) as source:
                 empty: Any = source.schema_arrow.empty_table()
                 stored: list[str] = source.schema_arrow.names
+                unit = (source.metadata.metadata or {}).get(UNIT_KEY.encode())
                 repeated = len(set(stored)) < len(stored)
                 if not repeated:
                     schema = pl.DataFrame(pl.from_arrow(empty)).schema
@@ -359,7 +363,10 @@ class LandedStrategies:
                 f"has nested columns: {', '.join(nested[:5])}", "Flatten them to one value a cell"
             )
         return StrategyHeader(
-            "parquet", tuple(name.strip() for name in schema), tuple(schema.values())
+            "parquet",
+            tuple(name.strip() for name in schema),
+            tuple(schema.values()),
+            pnl_unit=None if unit is None else unit.decode("utf-8", "replace"),
         )
 
 

@@ -252,6 +252,7 @@ def require_book(book: str) -> None:
         raise InputFileError(
             f"{book!r} cannot name a book",
             next_step="A book's name has up to 64 letters, digits, _ and -",
+            misused=True,
         )
 
 

@@ -1,6 +1,6 @@
-"""Keeping a Delta table in shape: history, restore, compaction, vacuum.
+"""Keeping a Delta table in shape: history, restore, added columns, compaction, vacuum.
 
-Here: these four on an opened table, told in plain results and errors.
+Here: these five on an opened table, told in plain results and errors.
 Not here: opening, retries (``lakehouse.py``), writing rows (``partition_files.py``).
 """
 
@@ -19,7 +19,7 @@ from mr_platform.config.settings import ParquetSettings
 from mr_platform.errors import TableError
 from mr_platform.gateways.partition_files import is_local, polars_options
 from mr_platform.gateways.partition_layout import PartitionLayout, TableKey
-from mr_platform.gateways.table_state import at_version, files_of, require_files
+from mr_platform.gateways.table_state import at_version, files_of, require_files, schema_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable, WriterProperties
@@ -119,6 +119,22 @@ def restore(
         files_removed=int(metrics["numRemovedFile"]),
         files_brought_back=int(metrics["numRestoredFile"]),
     )
+
+
+def add_columns(opened: DeltaTable, columns: Mapping[str, pl.DataType]) -> bool:
+    """Commit columns that a table lacks, behind those it has; False where it lacks none.
+
+    Raises:
+        CommitFailedError: Another writer came in between.
+    """
+    from deltalake import CommitProperties, Schema
+
+    held = schema_of(opened)
+    lacking = {name: kind for name, kind in columns.items() if name not in held}
+    if lacking:
+        fields = Schema.from_arrow(pl.DataFrame(schema=lacking).to_arrow().schema).fields
+        opened.alter.add_columns(fields, commit_properties=CommitProperties(max_commit_retries=0))
+    return bool(lacking)
 
 
 def require_columns(

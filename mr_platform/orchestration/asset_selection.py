@@ -72,6 +72,7 @@ def _refuse_books(definitions: dg.Definitions, names: Iterable[str], known: Sequ
             "is made for a book of strategies, not for dates and symbols",
             place=", ".join(of_books),
             next_step="Use mr portfolio load, optimize or report; or materialise it in the UI",
+            misused=True,
         )
 
 
@@ -102,13 +103,17 @@ def _selected(definitions: dg.Definitions, text: str) -> set[str]:
             place=text,
             next_step="Write group:features, +c8_features (with all it reads) or an asset's name; "
             "several with commas between them",
+            misused=True,
         ) from error
     if not keys:
         groups = sorted(graph.all_group_names)
         near = get_close_matches(core.removeprefix("group:"), groups, n=1)
         hint = f"Near: group:{near[0]}. " if near else ""
         raise PlatformError(
-            "selects no asset", place=text, next_step=f"{hint}Groups: {', '.join(groups)}"
+            "selects no asset",
+            place=text,
+            next_step=f"{hint}Groups: {', '.join(groups)}",
+            misused=True,
         )
     return {key.to_user_string() for key in keys & graph.materializable_asset_keys}
 
@@ -120,8 +125,8 @@ def _no_such_asset(name: str, known: Sequence[str], place: str | None = None) ->
     if near:
         hint = f"Near: {', '.join(near)}; `mr status` lists all"
     if place is None:
-        return PlatformError("no such asset", place=name, next_step=hint)
-    return PlatformError(f"there is no asset {name}", place=place, next_step=hint)
+        return PlatformError("no such asset", place=name, next_step=hint, misused=True)
+    return PlatformError(f"there is no asset {name}", place=place, next_step=hint, misused=True)
 
 
 def stages(assets: Sequence[str]) -> list[tuple[str, ...]]:

@@ -18,15 +18,19 @@ from mr_platform.gateways.notifications import Notification, Notifier
 from mr_platform.gateways.strategy_landing import BookFile, StrategyLanding
 from mr_platform.orchestration import strategy_watch
 from mr_platform.orchestration.assets.portfolios import (
-    BEST_PORTFOLIO,
     CORRELATION_TABLES,
     INPUT_FINGERPRINT,
-    PORTFOLIO_REPORT,
     PORTFOLIO_TABLES,
-    ZONE_PORTFOLIOS,
 )
 from mr_platform.orchestration.book_files import book_fingerprint
+from mr_platform.orchestration.book_freshness import (
+    BEST_PORTFOLIO,
+    PORTFOLIO_REPORT,
+    ZONE_PORTFOLIOS,
+)
 from mr_platform.orchestration.book_partitions import BOOKS
+from mr_platform.orchestration.broken_runs import FINGERPRINT_TAG, broken_runs
+from mr_platform.orchestration.checks.portfolios import MADE_LATER
 from mr_platform.orchestration.materialization_events import latest_records
 from mr_platform.orchestration.resources import SettingsResource
 from mr_platform.orchestration.strategy_books import (
@@ -49,8 +53,10 @@ def _with_checks(names: Iterable[str]) -> dg.AssetSelection:
 
 book_job = dg.define_asset_job(
     "strategy_book_job",
-    selection=_with_checks(LOADED_ASSETS),
-    description="Landed files of a book become returns, figures, inversions and correlations.",
+    # what was made of the book before is asked whether it is still of it
+    selection=_with_checks(LOADED_ASSETS) | dg.AssetSelection.checks_for_assets(*MADE_LATER),
+    description="Landed files of a book become returns, figures, inversions and correlations; "
+    "what was made of the book before is asked whether it is still current.",
 )
 
 search_job = dg.define_asset_job(
@@ -88,7 +94,8 @@ def strategy_sensor(
     """One look at the landed books.
 
     A book is read once all its files are settled. It is asked for once for each content; where it
-    was loaded from the same content already (by the command line), not at all.
+    was loaded from the same content already (by the command line), not at all. Where its run failed
+    for a reason that may pass, it is asked for a few times more, after longer and longer pauses.
     """
     limits = settings.load().orchestration
     memory = StrategyMemory.parse(context.cursor)
@@ -103,6 +110,15 @@ def strategy_sensor(
         asked, memory, fault = _look(context.instance, book, books[book], files[book], memory)
         requests += asked
         faults |= fault
+    unchanged = {
+        book: memory.books[book].asked
+        for book, found in files.items()
+        if book in memory.books and memory.books[book].stamp == strategy_watch.stamp_of(found)
+    }
+    ended = broken_runs(context.instance, str(book_job.name), unchanged)
+    for book in strategy_watch.due_again(memory, ended, time.time()):
+        requests.append(_request(memory, book, unchanged[book]))
+        memory = strategy_watch.remember_try(memory, book)
     memory = _tell(memory, faults, notifier)
     moving = snapshot_of([file for file in every if file.relative not in names])
     memory = replace(memory, moving=moving)
@@ -131,16 +147,18 @@ def _look(
         return [], memory, {str(unread.place): str(unread.fault)}
     stored = stored_fingerprints(instance, [book]).get(book)
     wanted = strategy_watch.wants_run(memory, book, content, stored)
-    requests = [
-        dg.RunRequest(
-            run_key=strategy_watch.run_key(memory, book, content),
-            partition_key=book,
-            tags={"mr/input_fingerprint": content},
-        )
-    ] * wanted
+    requests = [_request(memory, book, content)] * wanted
     stamp = strategy_watch.stamp_of(files)
     memory = strategy_watch.remember_book(memory, book, stamp, content, asked=wanted)
     return requests, memory, {}
+
+
+def _request(memory: StrategyMemory, book: str, content: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=strategy_watch.run_key(memory, book, content),
+        partition_key=book,
+        tags={FINGERPRINT_TAG: content},
+    )
 
 
 def stored_fingerprints(instance: dg.DagsterInstance, books: Iterable[str]) -> dict[str, str]:

@@ -74,8 +74,9 @@ def read_file(file: BookFile, choice: StrategyChoice) -> ReadFile:
         )
     else:
         sheet = read_frame_sheet(
-            columns, landed.frames(), place=landed.relative, declared=files, choice=choice
-        )
+            columns, landed.frames(), place=landed.relative, declared=files, choice=choice,
+            pnl_unit=landed.header.pnl_unit,
+        )  # fmt: skip
     warnings = sheet.account.warnings
     if landed.line_ends.mixed:
         warnings = (*warnings, "its lines end in two ways: it was put together from two sources")
@@ -102,6 +103,26 @@ def with_regimes(rows: pl.DataFrame, files: Sequence[RegimeBars]) -> pl.DataFram
             for name in ("market_regime", "regime_confidence", "transition_threshold")
         )
     return rows
+
+
+def regimes_taken(before: pl.DataFrame, after: pl.DataFrame) -> int:
+    """Rows that say no regime themselves and were given that of a bar."""
+    return before["market_regime"].null_count() - after["market_regime"].null_count()
+
+
+def bars_not_used(rows: pl.DataFrame, files: Sequence[RegimeBars]) -> str:
+    """Why no row took a regime from bars that are landed, a sentence."""
+    if not rows["market_regime"].null_count():
+        return "no row took a regime from the bars: all rows of the files say theirs themselves"
+    days = [day for bars in files for day in bars.bars["date"].unique().to_list()]
+    silent = rows.filter(pl.col("market_regime").is_null())["date"].to_list()
+    shared = sum(day in set(days) for day in silent)
+    why = (
+        f"{shared} rows are of days with bars, but start before the first bar is known"
+        if shared
+        else f"bars are of {min(days)} to {max(days)}, rows of {min(silent)} to {max(silent)}"
+    )
+    return f"no row took a regime from the bars: {why}"
 
 
 def file_rows(read: Sequence[ReadFile]) -> pl.DataFrame:

@@ -39,6 +39,7 @@ def size_key(size: int) -> str:
         raise PlatformError(
             f"{size} is no size of a portfolio",
             next_step=f"Give a number from {SMALLEST_SIZE} to {LARGEST_SIZE}",
+            misused=True,
         )
     return f"{size:03}"
 

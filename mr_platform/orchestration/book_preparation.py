@@ -1,16 +1,19 @@
 """What is done to a book's rows before portfolios are searched: regimes, zones, inversion.
 
-Here: the three steps in their order, as settings and stored portfolios name them.
+Here: the steps in their order, as settings and stored portfolios name them; the last dates, which
+searches do not see.
 Not here: their rules (``portfolio/regimes``, ``zones``, ``inversion``).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
 import polars as pl
 
 from mr_platform.config.settings import SearchSettings, ZoneSettings
@@ -25,8 +28,42 @@ from mr_platform.portfolio.zone_windows import (
     freeform_windows,
     zones_at,
 )
-from mr_platform.portfolio.zones import ZoneCube, collapsed, zone_cube, zone_weights
+from mr_platform.portfolio.zones import (
+    ZoneCube,
+    ZoneWeights,
+    collapsed,
+    zone_cube,
+    zone_weights,
+)
 from mr_platform.registry.regimes import load_regimes
+
+REGIME_RULE = "regime"
+"""The rule that multipliers of regimes belong to."""
+
+LEAST_SEARCHED = 2
+"""Dates that are left to search where others are held out."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Rows of a book with what they say of themselves.
+
+    Attributes:
+        returns: The returns.
+        labels: Stored rows of the same dates and zones, in their order.
+    """
+
+    returns: StrategyReturns
+    labels: pl.DataFrame
+
+    def part(self, first: int, end: int) -> LabelledRows:
+        """Rows from one place up to another."""
+        whole = self.returns
+        zones = None if whole.zones is None else whole.zones[first:end]
+        return LabelledRows(
+            StrategyReturns(whole.pnl[first:end], whole.names, whole.dates[first:end], zones),
+            self.labels[first:end],
+        )
 
 
 @dataclass(frozen=True)
@@ -39,17 +76,24 @@ class Preparation:
             their weights.
         inversion: Whether losing strategies are inverted after that.
         zones: Windows and weights of zones, where they are collapsed.
+        regime_multipliers: Multipliers by family in place of the declared ones, where the rule
+            ``regime`` is among the rules.
+        holdout: Share of the last dates that searches do not see.
     """
 
     row_rules: tuple[str, ...] = ()
     zone_mode: str = "rows"
     inversion: bool = False
     zones: ZoneSettings = field(default_factory=ZoneSettings)
+    regime_multipliers: Mapping[str, float] = field(default_factory=dict)
+    holdout: float = 0.0
 
     @classmethod
     def of(cls, order: SearchSettings, zones: ZoneSettings) -> Preparation:
         """Steps that settings ask for."""
-        return cls(tuple(order.row_rules), order.zone_mode, order.inversion, zones)
+        rules = tuple(order.row_rules)
+        multipliers = order.regime_multipliers if REGIME_RULE in rules else {}
+        return cls(rules, order.zone_mode, order.inversion, zones, multipliers, order.holdout)
 
     @classmethod
     def parse(cls, text: str) -> Preparation:
@@ -60,6 +104,8 @@ class Preparation:
             told.get("zone_mode", "rows"),
             bool(told.get("inversion", False)),
             ZoneSettings.model_validate(told.get("zones", {})),
+            told.get("regime_multipliers", {}),
+            float(told.get("holdout", 0.0)),
         )
 
     def text(self) -> str:
@@ -67,58 +113,171 @@ class Preparation:
         told: dict[str, Any] = {}
         if self.row_rules:
             told["row_rules"] = list(self.row_rules)
+        if self.regime_multipliers:
+            told["regime_multipliers"] = dict(self.regime_multipliers)
         if self.zone_mode != "rows":
             told |= {"zone_mode": self.zone_mode, "zones": self.zones.model_dump(mode="json")}
+        if self.holdout:
+            told["holdout"] = self.holdout
         if self.inversion:
             told["inversion"] = True
         return json.dumps(told, sort_keys=True)
 
+    def sentence(self) -> str:
+        """The steps for people; empty where nothing is done."""
+        steps = []
+        if self.holdout:
+            steps.append(f"the last {100 * self.holdout:g} % of the dates were held out")
+        if self.row_rules:
+            by = f", {_listed(self.regime_multipliers)}" if self.regime_multipliers else ""
+            steps.append(f"rows were left out or weighted by: {', '.join(self.row_rules)}{by}")
+        if self.zone_mode == "collapsed":
+            steps.append(f"the zones of a day were added up, {_weighed(self.zones.weights)}")
+        if self.inversion:
+            steps.append("strategies that lose on the rows searched were inverted")
+        return f"before the search {'; '.join(steps)}" if steps else ""
+
     def returns(self, book: StoredBook) -> StrategyReturns:
-        """The returns that are searched.
+        """The returns that are searched: none of the dates that are held out.
 
         Raises:
             PortfolioError: Rules that are not known or that the rows cannot follow, no row that is
-                left, zones where the book has none.
+                left, zones where the book has none, too few dates to hold some out.
         """
-        returns, weights = book.returns, self.weights(book)
-        labels = book.rows
-        if weights is not None:
-            returns = weights.kept(returns)
-            labels = labels.filter(pl.Series(weights.mask))
-            if not returns.rows:
-                raise PortfolioError(
-                    f"no row of the book is left by: {', '.join(self.row_rules)}",
-                    place=book.book,
-                    next_step="Ask fewer rules, or land confidences of the rows",
-                )
-        if self.zone_mode == "collapsed":
-            cube = cube_of(returns, labels, self.zones)
-            returns = collapsed(cube, zone_weights(cube, self.zones.weights))
-        return inverted(returns).returns if self.inversion else returns
+        searched = self._by_day(self.rows(book))
+        return inverted(searched).returns if self.inversion else searched
+
+    def rows(self, book: StoredBook) -> LabelledRows:
+        """Rows that are searched, after the rules and before zones are added up.
+
+        Raises:
+            PortfolioError: As :meth:`returns`.
+        """
+        searched, later = self._split(book)
+        if later is None:
+            return self._ruled(searched, "row", book)
+        # a search that nothing could be judged by afterwards is refused before it begins
+        self._ruled(later, "held-out row", book)
+        left = self._ruled(searched, "row", book)
+        dates = np.unique(left.returns.dates).size
+        if dates < LEAST_SEARCHED:
+            raise PortfolioError(
+                f"{dates} searched date is left by: {', '.join(self.row_rules)}",
+                place=book.book,
+                next_step="Ask fewer rules, or hold out a smaller share of the dates",
+            )
+        return left
+
+    def held_out(self, book: StoredBook) -> StrategyReturns | None:
+        """The same strategies on the dates that are held out; None where none are.
+
+        Which strategies are inverted, and how zones weigh, is decided by the rows searched; a zone
+        that these do not have weighs nothing.
+
+        Raises:
+            PortfolioError: As :meth:`returns`.
+        """
+        before, rest = self._split(book)
+        if rest is None:
+            return None
+        searched = self._ruled(before, "row", book)
+        return self._alike(searched, self._ruled(rest, "held-out row", book))
+
+    def raw_and_weighted(self, book: StoredBook) -> tuple[StrategyReturns, StrategyReturns] | None:
+        """All rows of the dates searched, before the rules and after; None without rules.
+
+        A row that is left out is one of 0 after the rules. Zones and inversion are as they are for
+        the search.
+
+        Raises:
+            PortfolioError: As :meth:`returns`.
+        """
+        whole = self._split(book)[0]
+        weights = self.weights(whole.labels)
+        if weights is None:
+            return None
+        searched = self._ruled(whole, "row", book)
+        after = LabelledRows(weights.weighted(whole.returns), whole.labels)
+        return self._alike(searched, whole), self._alike(searched, after)
 
     def notes(self, book: StoredBook) -> tuple[str, ...]:
         """What a reader should know: rows that rules left, weights of zones that were not taken."""
         told = []
-        weights = self.weights(book)
-        labels, returns = book.rows, book.returns
+        searched, _ = self._split(book)
+        weights = self.weights(searched.labels)
         if weights is not None:
-            counts = weights.counts
+            counts = weights.report().row(0, named=True)
             told.append(
-                f"{weights.rule}: {counts['left_out']} of {counts['rows']} rows left out, "
-                f"{counts['scaled_down']} scaled down, {counts['not_told']} tell nothing"
+                f"{counts['rule']}: {counts['left_out']} of {counts['rows']} rows left out, "
+                f"{counts['scaled_down']} scaled down, {counts['scaled_up']} scaled up, "
+                f"{counts['not_told']} tell nothing; on average {100 * counts['mean_cash']:.0f} % "
+                "of the capital is cash"
             )
-            returns, labels = weights.kept(returns), labels.filter(pl.Series(weights.mask))
         if self.zone_mode == "collapsed":
-            found = zone_weights(cube_of(returns, labels, self.zones), self.zones.weights)
+            rows = self._ruled(searched, "row", book)
+            found = zone_weights(cube_of(rows.returns, rows.labels, self.zones), self.zones.weights)
             told += [found.warning] if found.warning else []
         return tuple(told)
 
-    def weights(self, book: StoredBook) -> RowWeights | None:
-        """Weights of the book's rows by the rules; None without rules."""
+    def weights(self, labels: pl.DataFrame) -> RowWeights | None:
+        """Weights of rows by the rules; None without rules.
+
+        Raises:
+            PortfolioError: Rules or families that are not known, rows that lack what rules ask for.
+        """
         if not self.row_rules:
             return None
         rules = cast(tuple[Rule, ...], self.row_rules)
-        return combined(declared_weights(book.rows, load_regimes(), rules))
+        return combined(declared_weights(labels, load_regimes(), rules, self.regime_multipliers))
+
+    def _split(self, book: StoredBook) -> tuple[LabelledRows, LabelledRows | None]:
+        """Rows of the dates that are searched, and of those that are held out."""
+        whole = LabelledRows(book.returns, book.rows)
+        if not self.holdout:
+            return whole, None
+        dates = np.unique(book.returns.dates)
+        held = max(1, math.floor(self.holdout * dates.size + 0.5))
+        if dates.size - held < LEAST_SEARCHED:
+            raise PortfolioError(
+                f"a share of {self.holdout:g} holds out {held} of {dates.size} dates and leaves "
+                f"fewer than {LEAST_SEARCHED} to search",
+                place=book.book,
+                next_step="Hold out a smaller share (--holdout, portfolio.search.holdout), or load "
+                "more dates",
+            )
+        first = int(np.searchsorted(book.returns.dates, dates[dates.size - held]))
+        return whole.part(0, first), whole.part(first, book.returns.rows)
+
+    def _ruled(self, rows: LabelledRows, what: str, book: StoredBook) -> LabelledRows:
+        weights = self.weights(rows.labels)
+        if weights is None:
+            return rows
+        if not weights.mask.any():
+            raise PortfolioError(
+                f"no {what} of the book is left by: {', '.join(self.row_rules)}",
+                place=book.book,
+                next_step="Ask fewer rules, or land confidences of the rows",
+            )
+        return LabelledRows(weights.kept(rows.returns), rows.labels.filter(pl.Series(weights.mask)))
+
+    def _by_day(self, rows: LabelledRows) -> StrategyReturns:
+        if self.zone_mode != "collapsed":
+            return rows.returns
+        cube = cube_of(rows.returns, rows.labels, self.zones)
+        return collapsed(cube, zone_weights(cube, self.zones.weights))
+
+    def _alike(self, searched: LabelledRows, others: LabelledRows) -> StrategyReturns:
+        """Other rows as those searched are: zones weigh and strategies are inverted as there."""
+        rows = others.returns
+        if self.zone_mode == "collapsed":
+            known = cube_of(searched.returns, searched.labels, self.zones)
+            weights = zone_weights(known, self.zones.weights).weights
+            shares = dict(zip(known.zones, weights.tolist(), strict=True))
+            cube = cube_of(rows, others.labels, self.zones)
+            rows = collapsed(
+                cube, ZoneWeights(np.array([shares.get(zone, 0.0) for zone in cube.zones]))
+            )
+        return inverted(self._by_day(searched)).alike(rows) if self.inversion else rows
 
 
 def cube_of(returns: StrategyReturns, labels: pl.DataFrame, settings: ZoneSettings) -> ZoneCube:
@@ -155,3 +314,18 @@ def zone_windows(settings: ZoneSettings) -> ZoneWindows | None:
             return custom_windows(windows)
         case _:
             return None
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} × {value:g}" for name, value in sorted(values.items()))
+
+
+def _weighed(weights: tuple[float, ...] | Mapping[str, float] | None) -> str:
+    if weights is None:
+        return "all alike"
+    told = (
+        (f"{name} {weight:g}" for name, weight in weights.items())
+        if isinstance(weights, Mapping)
+        else (f"{weight:g}" for weight in weights)
+    )
+    return f"weighed {', '.join(told)}"

@@ -1,15 +1,16 @@
 """The report of a book's portfolios: gathered from the tables, written as one page.
 
-Here: stored portfolios → facts → page on disk; a legacy run folder of the same.
-Not here: facts and texts (``portfolio``), drawing (``pictures``).
+Here: stored portfolios → facts → page on disk.
+Not here: facts and texts (``portfolio``), drawing (``pictures``), legacy run folders
+(``legacy_runs.py``).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
+import math
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,8 @@ import polars as pl
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.storage_faults import told_as_storage_error
 from mr_platform.gateways.strategy_landing import fingerprint
+from mr_platform.orchestration.book_measure import Measure
+from mr_platform.orchestration.book_search import data_key
 from mr_platform.orchestration.stored_portfolios import CurrentPortfolios, current_portfolios
 from mr_platform.orchestration.strategy_books import (
     STRATEGY_FILES,
@@ -24,22 +27,16 @@ from mr_platform.orchestration.strategy_books import (
     read_book,
     read_part,
 )
-from mr_platform.pictures.equity_plots import Curves
 from mr_platform.pictures.portfolio_page import Origin, portfolio_page
-from mr_platform.pictures.portfolio_picture import drawdown_png, equity_png
-from mr_platform.portfolio.inversion import inverted
 from mr_platform.portfolio.portfolio_facts import (
-    FactSettings,
     FoundPortfolio,
     ReportFacts,
-    ReturnUnit,
-    portfolio_facts,
     report_facts,
 )
 from mr_platform.portfolio.report_warnings import report_warnings
-from mr_platform.portfolio.run_folder import LegacyRun, RunPictures, best_portfolio
-from mr_platform.portfolio.run_texts import RunParameters
-from mr_platform.portfolio.strategy_metrics import strategy_metrics
+from mr_platform.portfolio.series_facts import FactSettings, ReturnUnit
+
+_HELD_OUT = ("roi", "max_drawdown", "ratio", "win_rate")
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,15 @@ def gather_report(lakehouse: Lakehouse, name: str, kelly_cap: float) -> Gathered
     ]
     unit: ReturnUnit = "percent" if book.pnl_unit == "percent" else "rupees"
     settings = FactSettings(unit=unit, kelly_cap=kelly_cap)
-    return GatheredReport(book, current, report_facts(current.returns, found, settings))
+    steps = current.preparation
+    facts = report_facts(
+        current.returns,
+        found,
+        settings,
+        held_out=steps.held_out(book),
+        by_rules=steps.raw_and_weighted(book),
+    )
+    return GatheredReport(book, current, facts)
 
 
 def write_report(
@@ -114,10 +119,14 @@ def write_report(
         StorageError: The page cannot be written.
     """
     gathered = gather_report(lakehouse, name, kelly_cap)
-    files = read_part(lakehouse, STRATEGY_FILES, name)
-    digest = files["sha256"][0] if files.height == 1 else _together(files)
-    notes = _notes(gathered)
-    text = portfolio_page(gathered.facts, Origin(tuple(files["file"]), digest), notes=notes)
+    zones = read_part(lakehouse, "zone_portfolios", name)
+    notes = (*_notes(gathered), *_zone_notes(gathered, zones))
+    text = portfolio_page(
+        gathered.facts,
+        _origin(lakehouse, gathered),
+        notes=notes,
+        zones=None if zones.is_empty() else zones,
+    )
     page = folder / f"{name}.html"
     with told_as_storage_error(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,54 +141,6 @@ def write_report(
     )
 
 
-def legacy_run(lakehouse: Lakehouse, name: str, at: dt.datetime, kelly_cap: float) -> LegacyRun:
-    """The stored portfolios of a book as a run of the legacy program.
-
-    Args:
-        lakehouse: Where the book is stored.
-        name: The book.
-        at: When the folder is written; gives it its name.
-        kelly_cap: Largest Kelly fraction of one strategy.
-
-    Raises:
-        InputFileError: As :func:`gather_report`.
-        PortfolioError: Names that do not fit on a line.
-    """
-    gathered = gather_report(lakehouse, name, kelly_cap)
-    facts, returns = gathered.facts, gathered.current.returns
-    best: dict[int, FoundPortfolio] = {}
-    for found in facts.portfolios:
-        if found.size not in best or found.fitness > best[found.size].fitness:
-            best[found.size] = found
-    pictures = {}
-    for size, found in best.items():
-        series = portfolio_facts(returns, found, facts.settings).series
-        curves = Curves(facts.dates, facts.settings.unit, series)
-        title = f"Best portfolio of {size}"
-        pictures[size] = RunPictures(
-            equity_png(curves, f"{title}: equity"), drawdown_png(curves, f"{title}: drawdown")
-        )
-    before = replace(gathered.current.preparation, inversion=False).returns(gathered.book)
-    turned = inverted(before) if gathered.current.preparation.inversion else None
-    return LegacyRun(
-        started=at,
-        finished=at,
-        parameters=RunParameters(
-            metric=gathered.current.metric,
-            smallest=min(best),
-            largest=max(best),
-            inverted=turned is not None,
-        ),
-        strategies=strategy_metrics(returns),
-        portfolios=tuple(
-            best_portfolio(returns, found.members, found.algorithm, found.fitness)
-            for found in best.values()
-        ),
-        inversions=None if turned is None else turned.report,
-        pictures=pictures,
-    )
-
-
 def summary_text(facts: ReportFacts) -> str:
     """The best portfolio in a few lines of Markdown."""
     best = facts.best
@@ -188,21 +149,72 @@ def summary_text(facts: ReportFacts) -> str:
         "algorithm": f"{best.found.algorithm} ({best.found.form})",
         "fitness": f"{best.found.fitness:.6g}",
         "mean correlation": f"{best.mean_correlation:.4f}",
-        **{name: f"{value:.6g}" for name, value in best.series.legacy.items()},
+        **{name: _figure(value) for name, value in best.series.legacy.items()},
     }
+    if facts.held_out is not None:
+        later = facts.held_out.best.legacy
+        figures |= {f"{name} on dates held out": _figure(later[name]) for name in _HELD_OUT}
     lines = [f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items()]
     return "\n".join(["| best portfolio | |", "|---|---|", *lines])
 
 
+def _figure(value: float) -> str:
+    """A figure that may be infinite, as a profit factor without losses, or not defined."""
+    if math.isnan(value):
+        return "not defined"
+    return "∞" if value == math.inf else "−∞" if value == -math.inf else f"{value:.6g}"
+
+
+def measure_text(measure: Measure) -> str:
+    """What a search maximised, in full."""
+    weight, threshold = measure.correlation_weight, measure.drawdown_threshold
+    told = measure.metric
+    if weight:
+        told += f" − {weight:g} × mean correlation"
+    if weight and threshold:
+        told += f" (ratio and less max dd pay half of it below a drawdown of {threshold:g})"
+    if measure.balance is not None:
+        wanted = ", ".join(f"{count} of {name}" for name, count in measure.balance.desired.items())
+        told += f" − {measure.balance.penalty_factor:g} × members more or fewer than {wanted}"
+    return told
+
+
+def _origin(lakehouse: Lakehouse, gathered: GatheredReport) -> Origin:
+    rows = gathered.current.rows
+    files = read_part(lakehouse, STRATEGY_FILES, gathered.book.book)
+    return Origin(
+        files=tuple(files["file"]),
+        content_hash=files["sha256"][0] if files.height == 1 else _together(files),
+        book=gathered.book.book,
+        metric=gathered.current.metric,
+        # all that are compared have the same measure
+        measure=measure_text(Measure.of_row(rows.row(0, named=True))),
+        seeds=tuple(sorted(set(rows["seed"]))),
+    )
+
+
 def _notes(gathered: GatheredReport) -> tuple[str, ...]:
-    steps = json.loads(gathered.current.preparation.text())
-    notes = [f"before the search: {json.dumps(steps)}"] if steps else []
+    steps = gathered.current.preparation
+    notes = [steps.sentence(), *steps.notes(gathered.book)] if steps.sentence() else []
     if gathered.current.left_out:
         notes.append(
             f"{gathered.current.left_out} stored portfolios are left out: they were searched on "
             "other returns, by another measure or after other steps than the last, or are not whole"
         )
     return tuple(notes)
+
+
+def _zone_notes(gathered: GatheredReport, zones: pl.DataFrame) -> tuple[str, ...]:
+    """Whether the portfolios of the zones are of the book as it is."""
+    searched_on = set(zones["data_key"])
+    if searched_on <= {data_key(gathered.book)}:
+        return ()
+    told = (
+        "it was not noted on which returns the portfolios of the zones were searched"
+        if searched_on == {None}
+        else "the portfolios of the zones were searched on other returns than those stored"
+    )
+    return (f"{told}; search them again: mr portfolio zones {gathered.book.book}",)
 
 
 def _together(files: pl.DataFrame) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from mr_platform.orchestration.book_automation import book_job, report_job, search_job, zone_job
-from mr_platform.orchestration.book_partitions import add_books, book_size_key
+from mr_platform.orchestration.book_partitions import BOOKS, add_books, book_size_key
 from mr_platform.orchestration.book_search import SearchConfig
 from mr_platform.orchestration.book_zones import ZoneConfig
 from mr_platform.orchestration.materialization import (
@@ -24,6 +24,8 @@ from mr_platform.orchestration.materialization import (
     fault_of_step,
     raise_if_interrupted,
 )
+from mr_platform.orchestration.materialization_events import latest_records
+from mr_platform.orchestration.strategy_books import STRATEGY_RETURNS
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,20 @@ class BookRun:
 def load(definitions: dg.Definitions, instance: dg.DagsterInstance, book: str) -> BookRun:
     """Load the landed files of a book, and make everything of it but portfolios.
 
+    Where nothing of a new book could be stored, Dagster keeps no partition of its name either.
+
     Raises:
         InputFileError: A name that cannot be a book's.
         KeyboardInterrupt: The run was interrupted; it is recorded as failed.
     """
+    known = book in instance.get_dynamic_partitions(str(BOOKS.name))
     add_books(instance, [book])
-    return _run(definitions, instance, str(book_job.name), book)
+    try:
+        return _run(definitions, instance, str(book_job.name), book)
+    finally:
+        made = latest_records(instance, dg.AssetKey(STRATEGY_RETURNS), [book])
+        if not (known or made):
+            instance.delete_dynamic_partition(str(BOOKS.name), book)
 
 
 def search(
@@ -100,7 +110,9 @@ def search(
         PlatformError: No size that portfolios may have.
         KeyboardInterrupt: The run was interrupted; run again, it goes on where it was.
     """
-    given = {name: value for name, value in config.model_dump().items() if value not in (None, [])}
+    given = {
+        name: value for name, value in config.model_dump().items() if value not in (None, [], {})
+    }
     ops = {"ops": {"search_portfolios": {"config": given}}}
     return _run(definitions, instance, str(search_job.name), book_size_key(book, size), ops)
 

@@ -7,6 +7,7 @@ Not here: zones and their search problems (``portfolio``), storing (``strategy_b
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -15,11 +16,13 @@ from pydantic import Field
 
 from mr_platform.config.settings import SearchSettings, ZoneSettings
 from mr_platform.orchestration.book_preparation import Preparation, cube_of
+from mr_platform.orchestration.book_search import data_key
 from mr_platform.orchestration.strategy_books import StoredBook
 from mr_platform.portfolio.correlation import Members
 from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.search.algorithms import algorithm
-from mr_platform.portfolio.search.engine import Budget, run_search
+from mr_platform.portfolio.search.asked_parameters import asked_parameters
+from mr_platform.portfolio.search.engine import Algorithm, Budget, run_search
 from mr_platform.portfolio.search.problem import SearchProblem
 from mr_platform.portfolio.search.searches import seed_of
 from mr_platform.portfolio.zone_search import SIZES, ZoneProblem, optimised_zones
@@ -35,13 +38,26 @@ class ZoneConfig(dg.Config):
         algorithm: Name of the algorithm.
         sizes: Members of the portfolios; the best size of each zone is kept.
         evaluations: Portfolios that each search may judge.
+        parameters: Parameters of the algorithm, over those of the settings.
         seed: Root of all chance.
     """
 
     algorithm: str = ZONE_ALGORITHM
     sizes: list[int] = Field(default_factory=lambda: list(SIZES))
     evaluations: int | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
     seed: int | None = None
+
+    def searcher(self, settings: SearchSettings) -> Algorithm:
+        """The algorithm, in its improved form, with the parameters of this run and the settings.
+
+        Raises:
+            PortfolioError: An algorithm or a parameter that is not known, a value out of bounds.
+        """
+        name = self.algorithm
+        asked = {name: self.parameters} if self.parameters else {}
+        given = asked_parameters(settings.parameters, asked, [name], "improved")
+        return algorithm(name, "improved", **given.get(name, {}))
 
 
 def zone_rows(
@@ -52,18 +68,18 @@ def zone_rows(
     Args:
         book: A book whose rows have zones, or start times where zones are windows.
         config: What this run asks for.
-        settings: Metric, price of correlation and rules of regimes.
+        settings: Metric, price of correlation, rules of regimes, dates held out, parameters.
         zones: Where zones come from.
 
     Raises:
-        PortfolioError: No zones, sizes or an algorithm that cannot be.
+        PortfolioError: No zones, sizes, an algorithm or parameters that cannot be.
     """
-    rules = Preparation(tuple(settings.row_rules))
-    weights = rules.weights(book)
-    labels = book.rows if weights is None else book.rows.filter(pl.Series(weights.mask))
-    cube = cube_of(rules.returns(book), labels, zones)
+    # zones stay apart, and what is inverted is decided by whole days
+    steps = settings.model_copy(update={"zone_mode": "rows", "inversion": False})
+    rows = Preparation.of(steps, zones).rows(book)
+    cube = cube_of(rows.returns, rows.labels, zones)
     judge = LegacyFitness(settings.metric, settings.drawdown_threshold, settings.correlation_weight)
-    searcher = algorithm(config.algorithm)
+    searcher = config.searcher(settings)
     evaluations = config.evaluations or settings.evaluations
     seed = settings.seed if config.seed is None else config.seed
 
@@ -90,4 +106,5 @@ def zone_rows(
         members=pl.Series([json.dumps(row) for row in found.portfolios["members"].to_list()]),
         seed=pl.lit(seed),
         evaluations=pl.lit(evaluations),
+        data_key=pl.lit(data_key(book)),
     )

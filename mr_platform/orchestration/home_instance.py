@@ -17,12 +17,21 @@ from pathlib import Path
 from typing import TypeAlias
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 import mr_platform
 from mr_platform.config.settings import Settings
 from mr_platform.errors import SettingsError
 
 INSTANCE_FILE = "dagster.yaml"
+
+_NO_CAPTURE = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+"""Of commands: captured steps start processes that watch them; Ctrl-C prints their tracebacks."""
 
 # by these names the command line speaks of Dagster's types without importing dagster
 DagsterInstance: TypeAlias = dg.DagsterInstance
@@ -55,12 +64,16 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The home's instance; Dagster's own logs stay silent unless they are errors."""
+    """The home's instance; Dagster's own logs stay silent unless they are errors.
+
+    What a step prints goes to the terminal alone; that of runs that the UI starts is kept for it.
+    """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     with ExitStack() as opened:
         with _alone_in(settings.dagster_home):
             folder = prepare_dagster_home(settings)
-            instance = opened.enter_context(dg.DagsterInstance.from_config(str(folder)))
+            ref = InstanceRef.from_dir(str(folder), overrides=_NO_CAPTURE)
+            instance = opened.enter_context(dg.DagsterInstance.from_ref(ref))
             # each store makes its tables when first asked
             instance.get_runs_count()
             instance.all_asset_keys()

@@ -319,7 +319,7 @@ def command_tags() -> dict[str, str]:
 
 def raise_if_interrupted(failures: Sequence[dg.DagsterEvent]) -> None:
     """Raise KeyboardInterrupt where Dagster recorded one as a failed step, and would go on."""
-    if any(_kinds(event.step_failure_data.error) & _INTERRUPTIONS for event in failures):
+    if any(error_kinds(event.step_failure_data.error) & _INTERRUPTIONS for event in failures):
         raise KeyboardInterrupt
 
 
@@ -440,7 +440,7 @@ def fault_of_step(event: dg.DagsterEvent) -> RunFault:
     return RunFault(kind, message, event.step_key)
 
 
-def _kinds(error: SerializableErrorInfo | None) -> set[str]:
+def error_kinds(error: SerializableErrorInfo | None) -> set[str]:
     """Type names of an error and of what it was raised from."""
     kinds = set()
     while error is not None:

@@ -104,6 +104,12 @@ def latest_records(
     return {str(record.partition_key): record for record in records}
 
 
+def metadata_of(record: dg.EventLogRecord) -> dict[str, Any]:
+    """Plain metadata values of a materialization."""
+    event = record.asset_materialization
+    return {} if event is None else {name: value.value for name, value in event.metadata.items()}
+
+
 def latest_fingerprints(instance: dg.DagsterInstance, partitions: Iterable[str]) -> dict[str, str]:
     """Fingerprint of the input of each partition of ``option_chain`` as last materialised."""
     found = {}
@@ -123,7 +129,6 @@ def partition_facts_told(
     names = {str(dagster_key(key)): key for key in keys}
     told = {}
     for partition, record in latest_records(instance, dg.AssetKey(table), names).items():
-        event = record.asset_materialization
-        if event is not None:
-            told[names[partition]] = {name: value.value for name, value in event.metadata.items()}
+        if record.asset_materialization is not None:
+            told[names[partition]] = metadata_of(record)
     return told

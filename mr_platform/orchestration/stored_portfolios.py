@@ -15,15 +15,15 @@ import polars as pl
 
 from mr_platform.errors import InputFileError
 from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.orchestration.book_measure import MEASURE_COLUMNS, NO_BALANCE, Measure
 from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.book_search import data_key
 from mr_platform.orchestration.strategy_books import StoredBook, declared, read_part, read_parts
 from mr_platform.portfolio.correlation import Members
-from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.kelly import kelly_fraction, scaled_to_one
 from mr_platform.portfolio.returns import StrategyReturns
 
-_SAME = ("metric", "correlation_weight", "drawdown_threshold", "preparation")
+_SAME = (*MEASURE_COLUMNS, "preparation")
 """Settings that must be equal for two fitnesses to be compared."""
 
 _FINDER = ("size", "algorithm", "form")
@@ -68,20 +68,20 @@ def current_portfolios(lakehouse: Lakehouse, book: StoredBook) -> CurrentPortfol
     Raises:
         InputFileError: There is none.
     """
-    stored = read_parts(lakehouse, "portfolios", book.book)
+    stored = _told_in_full(read_parts(lakehouse, "portfolios", book.book))
     now = stored.filter(pl.col("data_key") == data_key(book))
     if now.is_empty():
         raise _none(book, "; those stored were searched on other returns" * bool(stored.height))
     latest = now.sort("searched_at").tail(1)
     alike = now.join(latest.select(_SAME), on=_SAME, how="semi")
     preparation = Preparation.parse(latest["preparation"][0])
+    measure = Measure.of_row(latest.row(0, named=True))
+    gone = measure.lacking(book)
+    if gone:
+        raise _none(book, f" since strategies of {', '.join(gone)} come from other files")
     returns = preparation.returns(book)
     members = _members(lakehouse, book, returns)
-    judge = LegacyFitness(
-        metric=latest["metric"][0],
-        drawdown_threshold=latest["drawdown_threshold"][0],
-        correlation_weight=latest["correlation_weight"][0],
-    ).over(returns.pnl)
+    judge = measure.over(book, returns)
     whole = []
     for size, algorithm, form, fitness in alike.select(
         "size", "algorithm", "form", "fitness"
@@ -115,7 +115,7 @@ def with_stored(
         found: Rows of ``portfolios`` just found.
         members: Their rows of ``portfolio_members``.
     """
-    before = read_part(lakehouse, "portfolios", book, part)
+    before = _told_in_full(read_part(lakehouse, "portfolios", book, part))
     held = read_part(lakehouse, "portfolio_members", book, part)
     if before.is_empty():
         return found, members
@@ -159,7 +159,11 @@ def best_rows(lakehouse: Lakehouse, book: StoredBook, kelly_cap: float) -> pl.Da
             "kelly_share": shares,
         }
     ).with_columns(
-        size=pl.lit(size), algorithm=pl.lit(algorithm), form=pl.lit(form), fitness=pl.lit(fitness)
+        size=pl.lit(size),
+        algorithm=pl.lit(algorithm),
+        form=pl.lit(form),
+        fitness=pl.lit(fitness),
+        data_key=pl.lit(current.rows["data_key"][0]),
     )
 
 
@@ -178,6 +182,11 @@ def _members(
                 np.array([columns[name] for name in names], dtype=np.int64)
             )
     return found
+
+
+def _told_in_full(portfolios: pl.DataFrame) -> pl.DataFrame:
+    """Stored portfolios; those from before there was balanced mode were not balanced."""
+    return portfolios.with_columns(pl.col("balance").fill_null(NO_BALANCE))
 
 
 def _none(book: StoredBook, why: str) -> InputFileError:

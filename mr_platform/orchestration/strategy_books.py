@@ -18,12 +18,15 @@ from mr_platform.gateways.partition_layout import BookPart
 from mr_platform.gateways.strategy_landing import StrategyLanding
 from mr_platform.orchestration.book_files import (
     ReadFile,
+    bars_not_used,
     book_fingerprint,
     file_rows,
     read_file,
     read_regimes,
+    regimes_taken,
     with_regimes,
 )
+from mr_platform.orchestration.book_tables import no_rows, store_parts, stored_rows
 from mr_platform.portfolio.book_sheets import Book, BookMonth, BookSheet, merge_sheets
 from mr_platform.portfolio.inversion import SUFFIX
 from mr_platform.portfolio.returns import StrategyReturns
@@ -61,6 +64,8 @@ class LoadReport:
         unreadable_cells: Cells without a number, taken for 0.
         repeated_cells: Cells that several files hold alike.
         kept_cells: Values stored before from files that are no longer landed, which stay.
+        regimes_taken: Rows that were given the regime of a bar; None where no bars are landed.
+        bars_not_used: Why bars that are landed gave no row a regime; empty where they did.
         warnings: What a person should look at, a sentence each, with its file.
         versions: New version of each table that was written.
     """
@@ -77,6 +82,8 @@ class LoadReport:
     unreadable_cells: int
     repeated_cells: int
     kept_cells: int
+    regimes_taken: int | None
+    bars_not_used: str
     warnings: tuple[str, ...]
     versions: Mapping[str, int]
 
@@ -164,7 +171,10 @@ def _load(
     before = _stored_before(lakehouse, book, given, months)
     known = _known_numbers(lakehouse, book)
     merged = merge_sheets(given, known, before, _first_free(lakehouse, book))
-    merged = replace(merged, rows=with_regimes(merged.rows, bars))
+    labelled = with_regimes(merged.rows, bars)
+    taken = regimes_taken(merged.rows, labelled) if bars else None
+    unused = bars_not_used(merged.rows, bars) if taken == 0 else ""
+    merged = replace(merged, rows=labelled)
     accounts = [one.sheet.account for one in read]
     versions, replaced, cells = _store(lakehouse, book, merged, read, known, info)
     return LoadReport(
@@ -180,6 +190,8 @@ def _load(
         unreadable_cells=sum(account.unreadable_cells for account in accounts),
         repeated_cells=merged.repeated_cells,
         kept_cells=merged.kept_cells,
+        regimes_taken=taken,
+        bars_not_used=unused,
         warnings=tuple(
             f"{one.file.file.relative}: {warning}" for one in read for warning in one.warnings
         ),
@@ -196,7 +208,7 @@ def read_book(lakehouse: Lakehouse, book: str) -> StoredBook:
     strategies = _all_of(lakehouse, STRATEGIES, book)
     if strategies is None or strategies.is_empty():
         raise _not_stored(lakehouse, book)
-    files = lakehouse.scan(STRATEGY_FILES, [BookPart(book, ALL)]).collect()
+    files = stored_rows(lakehouse, STRATEGY_FILES, [BookPart(book, ALL)])
     joined = join_months(_stored_months(lakehouse, book), strategies)
     ordered = strategies.sort("strategy_id")
     held = pl.DataFrame(
@@ -249,15 +261,15 @@ def stored_books(lakehouse: Lakehouse) -> list[str]:
 def read_part(lakehouse: Lakehouse, table: str, book: str, part: str = ALL) -> pl.DataFrame:
     """Rows of one part of a book's table; none where it was never made."""
     if not lakehouse.exists(table):
-        return pl.DataFrame(schema=load_portfolio_tables()[table].schema)
-    return lakehouse.scan(table, [BookPart(book, part)]).collect()
+        return no_rows(table)
+    return stored_rows(lakehouse, table, [BookPart(book, part)])
 
 
 def read_parts(lakehouse: Lakehouse, table: str, book: str) -> pl.DataFrame:
     """Rows of all parts of a book's table, parts ascending."""
     if not lakehouse.exists(table):
-        return pl.DataFrame(schema=load_portfolio_tables()[table].schema)
-    return lakehouse.scan(table, _parts_of(lakehouse, table, book)).collect()
+        return no_rows(table)
+    return stored_rows(lakehouse, table, _parts_of(lakehouse, table, book))
 
 
 def write_part(
@@ -282,9 +294,8 @@ def write_part(
     Returns:
         The table's new version.
     """
-    return lakehouse.replace_partitions(
-        table, declared(table, rows, book, part), [BookPart(book, part)], commit_info=commit_info
-    ).version
+    given = [(BookPart(book, part), declared(table, rows, book, part))]
+    return store_parts(lakehouse, table, given, commit_info=commit_info).version
 
 
 def declared(table: str, rows: pl.DataFrame, book: str, part: str) -> pl.DataFrame:
@@ -325,7 +336,7 @@ def _stored_before(
     sheets = []
     for month in months:
         key = BookPart(book, month)
-        rows = lakehouse.scan(STRATEGY_ROWS, [key]).collect().sort("date", "zone")
+        rows = stored_rows(lakehouse, STRATEGY_ROWS, [key]).sort("date", "zone")
         held = lakehouse.scan(STRATEGY_RETURNS, [key]).select(*PNL_SCHEMA).collect()
         named = known.join(held.select("strategy_id").unique(), on="strategy_id", how="semi")
         if named.is_empty() or rows.is_empty() or _within(rows, named, given):
@@ -381,7 +392,7 @@ def _first_free(lakehouse: Lakehouse, book: str) -> int:
 def _all_of(lakehouse: Lakehouse, table: str, book: str) -> pl.DataFrame | None:
     if not lakehouse.exists(table):
         return None
-    return lakehouse.scan(table, [BookPart(book, ALL)]).collect()
+    return stored_rows(lakehouse, table, [BookPart(book, ALL)])
 
 
 def _parts_of(lakehouse: Lakehouse, table: str, book: str) -> list[BookPart]:
@@ -424,12 +435,12 @@ def _store(
     changed = changed_months()
     first = next(changed, None)
     if first is not None:
-        versions[STRATEGY_RETURNS] = lakehouse.replace_one_by_one(
-            STRATEGY_RETURNS, _after(first, changed), commit_info=info
+        versions[STRATEGY_RETURNS] = store_parts(
+            lakehouse, STRATEGY_RETURNS, _after(first, changed), commit_info=info
         ).version
     if labels:
-        versions[STRATEGY_ROWS] = lakehouse.replace_one_by_one(
-            STRATEGY_ROWS, labels, commit_info=info
+        versions[STRATEGY_ROWS] = store_parts(
+            lakehouse, STRATEGY_ROWS, labels, commit_info=info
         ).version
     strategies = _with_stored(lakehouse, book, merged.strategies, known)
     # strategies last: a book without them is not seen by readers
@@ -449,7 +460,7 @@ def _after(
 def _same(lakehouse: Lakehouse, table: str, key: BookPart, rows: pl.DataFrame) -> bool:
     if not lakehouse.exists(table):
         return False
-    return lakehouse.scan(table, [key]).collect().equals(rows)
+    return stored_rows(lakehouse, table, [key]).equals(rows)
 
 
 def _stored_labels(book: str, month: BookMonth) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What the strategy sensor decides: which book has new files, which fault was told already.
+"""What the strategy sensor decides: which book has new files, which is asked for once more.
 
 Here: the sensor's memory (its cursor) and pure decisions over it.
 Not here: listing and reading files (``gateways``), run requests (``book_automation.py``).
@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from mr_platform.gateways.landing import LandedFile
 
+TRY_AGAIN_SECONDS = (60.0, 300.0, 1800.0)
+"""Pauses after a run that failed for a reason that may pass; after the last there is no other."""
+
 _SHORT = 12
 
 
@@ -23,11 +26,13 @@ class BookMemory:
         stamp: Names, sizes and times of change of its files when they were last read.
         asked: Fingerprint that a run was last asked for, or found unneeded.
         number: How many runs were asked for.
+        tries: How many of them only because one before, of the same content, failed.
     """
 
     stamp: str
     asked: str
     number: int
+    tries: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,9 @@ class StrategyMemory:
             document = json.loads(cursor or "{}")
             return cls(
                 {
-                    book: BookMemory(str(stamp), str(asked), int(number))
-                    for book, (stamp, asked, number) in document.get("books", {}).items()
+                    # a cursor of an earlier version tells no tries
+                    book: BookMemory(str(stamp), str(asked), int(number), *map(int, tries))
+                    for book, (stamp, asked, number, *tries) in document.get("books", {}).items()
                 },
                 {path: (int(size), int(at)) for path, (size, at) in document["moving"].items()}
                 if "moving" in document
@@ -67,7 +73,7 @@ class StrategyMemory:
         return json.dumps(
             {
                 "books": {
-                    book: [one.stamp, one.asked, one.number]
+                    book: [one.stamp, one.asked, one.number, one.tries]
                     for book, one in sorted(self.books.items())
                 },
                 "moving": dict(sorted(self.moving.items())),
@@ -121,3 +127,26 @@ def remember_book(
     number = memory.books[book].number if book in memory.books else 0
     told = BookMemory(stamp, fingerprint, number + asked)
     return replace(memory, books={**memory.books, book: told})
+
+
+def due_again(memory: StrategyMemory, ended: Mapping[str, float], now: float) -> list[str]:
+    """Books whose run failed for a reason that may pass, and whose pause is over, ascending.
+
+    Args:
+        memory: What is remembered.
+        ended: When the latest run of each such book ended, in seconds.
+        now: The time, in seconds.
+    """
+    return [
+        book
+        for book, at in sorted(ended.items())
+        if (tries := memory.books[book].tries) < len(TRY_AGAIN_SECONDS)
+        and now >= at + TRY_AGAIN_SECONDS[tries]
+    ]
+
+
+def remember_try(memory: StrategyMemory, book: str) -> StrategyMemory:
+    """The memory once a book's content was asked for once more."""
+    one = memory.books[book]
+    again = replace(one, number=one.number + 1, tries=one.tries + 1)
+    return replace(memory, books={**memory.books, book: again})

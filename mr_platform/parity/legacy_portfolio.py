@@ -12,7 +12,7 @@ Not here: the product's own implementation (``portfolio``), reading tables.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -106,6 +106,17 @@ def naive_fitness(
     if metric in _FORGIVEN and found.max_drawdown < drawdown_threshold:
         penalty /= 2
     return base - penalty
+
+
+def naive_imbalance(sources: Sequence[str], desired: Mapping[str, int], factor: float) -> float:
+    """Price of balanced mode: how far the counts of members are from those desired.
+
+    Args:
+        sources: The source file of each member.
+        desired: Members wanted of each named file.
+        factor: Price of one member too many or too few.
+    """
+    return factor * sum(abs(sources.count(name) - wanted) for name, wanted in desired.items())
 
 
 def naive_mean_correlation(members: Sequence[Sequence[float]]) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.pictures import style
-from mr_platform.portfolio.portfolio_facts import ReportFacts, SeriesFacts
+from mr_platform.portfolio.portfolio_facts import ReportFacts
 from mr_platform.portfolio.returns import Days
+from mr_platform.portfolio.series_facts import SeriesFacts, series_facts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ UNIVERSE = style.LEVEL
 _MARKED_ROWS = 160
 """Up to this many rows each is marked by a dot."""
 _THOUSAND = 1000.0
+_HELD_OUT = "#eaf3fa"
 _DEEPER = 2.5
 """The universe's falls are shown to this many times the portfolio's deepest."""
 
@@ -38,17 +40,30 @@ class Curves:
         unit: Of the values.
         portfolio: The portfolio.
         universe: All strategies at equal weight; None draws the portfolio alone.
+        searched: Rows that were searched, the first ones; None where all were.
     """
 
     dates: Days
     unit: str
     portfolio: SeriesFacts
     universe: SeriesFacts | None = None
+    searched: int | None = None
 
     @classmethod
     def of(cls, report: ReportFacts) -> Curves:
-        """The best portfolio of a report beside the universe."""
-        return cls(report.dates, report.settings.unit, report.best.series, report.universe)
+        """The best portfolio of a report beside the universe; rows held out follow the others."""
+        settings, later = report.settings, report.held_out
+        if later is None:
+            return cls(report.dates, settings.unit, report.best.series, report.universe)
+        dates = np.concatenate([report.dates, later.dates])
+        own, all_ = (
+            series_facts(np.concatenate([first.rows, then.rows]), dates, settings)
+            for first, then in (
+                (report.best.series, later.best),
+                (report.universe, later.universe),
+            )
+        )
+        return cls(dates, settings.unit, own, all_, report.dates.size)
 
 
 def row_places(dates: Days) -> NDArray[np.float64]:
@@ -75,6 +90,7 @@ def draw_equity(axes: Axes, curves: Curves) -> None:
         style_line(axes, at, curves.universe.equity, UNIVERSE, "all strategies", zorder=1.5)
         labels.append(_last(curves.universe, UNIVERSE, "all"))
     _shade_fall(axes, at, curves.portfolio)
+    _mark_held_out(axes, at, curves, named=True)
     axes.axhline(0, color=style.FAINT, linewidth=0.8, zorder=0.5)
     axes.set_ylabel(f"running sum, {curves.unit}")
     value_axis(axes)
@@ -96,6 +112,7 @@ def draw_fall(axes: Axes, curves: Curves) -> None:
         labels.append(style.SideLabel(-theirs, f"all {amount(theirs)}", UNIVERSE))
         # far deeper falls of the others would leave nothing to see of the portfolio's own
         reach = min(max(deepest, theirs), _DEEPER * deepest) if deepest > 0 else theirs
+    _mark_held_out(axes, at, curves, named=False)
     reach = reach if reach > 0 else 1.0
     axes.set_ylim(-1.08 * reach, 0.04 * reach)
     if deepest > 0:
@@ -163,3 +180,19 @@ def _last(series: SeriesFacts, colour: str, name: str) -> style.SideLabel:
 def _shade_fall(axes: Axes, at: NDArray[np.float64], series: SeriesFacts) -> None:
     if series.trough > series.peak:
         axes.axvspan(at[series.peak], at[series.trough], color="#fdf0e4", zorder=0, linewidth=0)
+
+
+def _mark_held_out(axes: Axes, at: NDArray[np.float64], curves: Curves, *, named: bool) -> None:
+    """A tinted span from half way between the last row searched and the first that was not."""
+    if curves.searched is None:
+        return
+    split = float(at[curves.searched - 1] + at[curves.searched]) / 2
+    end = float(axes.get_xlim()[1])
+    axes.axvspan(split, end, color=_HELD_OUT, zorder=-1, linewidth=0)
+    axes.axvline(split, color=style.MUTED, linewidth=0.9, linestyle=(0, (3, 2)), zorder=0.6)
+    if named:
+        for text, side, shift in (("searched", "right", -4), ("held out", "left", 4)):
+            axes.annotate(
+                text, (split, 1.0), xycoords=axes.get_xaxis_transform(), ha=side, va="top",
+                xytext=(shift, -3), textcoords="offset points", fontsize=8, color=style.MUTED,
+            )  # fmt: skip

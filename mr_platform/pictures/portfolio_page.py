@@ -1,16 +1,27 @@
 """A report on portfolios as one HTML page that holds everything it shows.
 
 Here: the text of the page; its pictures are data URIs, and it asks nothing of any server.
-Not here: the pictures (``portfolio_picture.py``), rows of its tables (``portfolio_rows.py``), where
-the page is written.
+Not here: the pictures (``portfolio_picture.py``), rows of its tables (``portfolio_rows.py``,
+``comparison_rows.py``), where the page is written.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import polars as pl
+
+from mr_platform.pictures.comparison_rows import (
+    Sheet,
+    held_out_figures,
+    held_out_table,
+    weighted_table,
+    zone_correlations,
+    zone_table,
+)
 from mr_platform.pictures.day_page import data_uri
 from mr_platform.pictures.equity_plots import amount
 from mr_platform.pictures.portfolio_picture import PortfolioPicture, portfolio_pictures
@@ -23,8 +34,8 @@ from mr_platform.pictures.portfolio_rows import (
     summary_columns,
 )
 from mr_platform.pictures.search_plots import search_name
-from mr_platform.portfolio.portfolio_facts import ReportFacts
-from mr_platform.portfolio.report_warnings import report_warnings
+from mr_platform.portfolio.portfolio_facts import HeldOutFacts, ReportFacts
+from mr_platform.portfolio.report_warnings import held_out_sentence, report_warnings
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -66,27 +77,36 @@ footer { color: #5f6b76; font-size: 13px; margin-top: 30px; }
 """
 
 _ORDER = (
-    "equity", "figures", "composition", "members", "correlation", "sizes", "portfolios",
-    "convergence",
+    "equity", "held_out", "figures", "weights", "composition", "members", "correlation", "sizes",
+    "portfolios", "zones", "convergence",
 )  # fmt: skip
 
 FOLDED_ROWS = 24
 """A table of all portfolios longer than this shows as many of the best, the rest folded away."""
 
 _HASH_SHOWN = 16
+_LISTED_SIZES = 2
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the returns of a report come from.
+    """Where the returns and the portfolios of a report come from.
 
     Attributes:
         files: Names of the sources, as a reader knows them.
         content_hash: Hex digest of what was read.
+        book: The book that they are of.
+        metric: What was searched for.
+        measure: The fitness in full, with its prices.
+        seeds: Roots of chance of the searches, ascending.
     """
 
     files: tuple[str, ...]
     content_hash: str
+    book: str
+    metric: str
+    measure: str
+    seeds: tuple[int, ...]
 
 
 def portfolio_page(
@@ -95,6 +115,7 @@ def portfolio_page(
     *,
     dropped: Sequence[str] = (),
     notes: Sequence[str] = (),
+    zones: pl.DataFrame | None = None,
     pictures: Sequence[PortfolioPicture] | None = None,
 ) -> str:
     """The page of a report; the same report gives the same text.
@@ -104,21 +125,33 @@ def portfolio_page(
         origin: Where the returns come from.
         dropped: Members that were asked for and are not among the strategies.
         notes: More that a reader should know, a sentence each, plain text; told first.
+        zones: Rows of ``zone_portfolios``; None where no zone was searched alone.
         pictures: Pictures that were drawn already; None draws them.
     """
     shown = portfolio_pictures(report) if pictures is None else pictures
-    title = f"Portfolio of {report.best.found.size} of {report.strategies:,} strategies"
+    title = (
+        f"{origin.book}: {report.best.found.size} of {report.strategies:,} strategies, "
+        f"best by {origin.metric}"
+    )
     found = {each.name: (each.title, _picture(each)) for each in shown} | {
         "figures": ("Figures", _figures(figure_groups(report))),
         "members": ("Members", _members(report)),
         "portfolios": ("All portfolios", _summary(report)),
     }
+    if report.held_out is not None:
+        found["held_out"] = ("Dates held out", _held_out(report, report.held_out))
+    if report.weighted is not None:
+        found["weights"] = ("Raw and weighted", _weights(report, report.weighted))
+    if zones is not None:
+        found["zones"] = ("Zones of the day", _zones(zones, report.settings.unit))
     sections = [(name, *found[name]) for name in _ORDER if name in found]
     links = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections)
     body = [
         f"<h1>{escape(title)}</h1>",
+        f'<p class="about">{escape(_dates(report))}</p>',
         _facts(report, origin),
         _warnings((*notes, *report_warnings(report, dropped))),
+        "" if report.held_out is not None else _nothing_held_out(origin.book),
         f"<nav>{links}</nav>",
         *(text for _, _, text in sections),
         f"<footer>Data: {_sources(origin)}; content hash <code>{escape(origin.content_hash)}"
@@ -133,18 +166,30 @@ def portfolio_page(
     )
 
 
+def _dates(report: ReportFacts) -> str:
+    own, later = report.dates, report.held_out
+    if later is None:
+        return f"{own[0]} to {own[-1]}, all of it searched"
+    return (
+        f"searched on {own[0]} to {own[-1]}, held out for judgement {later.dates[0]} to "
+        f"{later.dates[-1]}"
+    )
+
+
 def _facts(report: ReportFacts, origin: Origin) -> str:
-    best, dates = report.best, report.dates
+    best, later = report.best, report.held_out
     legacy = best.series.legacy
     facts = {
+        "searched for": origin.measure,
         "found by": search_name(best.found),
         "fitness": f"{best.found.fitness:.6g}",
         f"ROI, {report.settings.unit}": amount(legacy["roi"]),
         f"drawdown, {report.settings.unit}": amount(legacy["max_drawdown"]),
         "winning rows": f"{100 * legacy['win_rate']:.1f} %",
         "mean correlation": f"{best.mean_correlation:.3f}",
-        "rows": f"{dates.size:,}, {dates[0]} to {dates[-1]}",
-        "portfolios compared": f"{len(report.portfolios):,}",
+        "rows": f"{report.dates.size:,}"
+        + ("" if later is None else f" searched, {later.dates.size:,} held out"),
+        "searches": _searches(report, origin),
         "data": f"{', '.join(origin.files)} ({origin.content_hash[:_HASH_SHOWN]})",
     }
     pairs = "".join(
@@ -152,6 +197,29 @@ def _facts(report: ReportFacts, origin: Origin) -> str:
         for name, value in facts.items()
     )
     return f"<dl>{pairs}</dl>"
+
+
+def _searches(report: ReportFacts, origin: Origin) -> str:
+    """What the portfolios were chosen among."""
+    sizes = sorted({found.size for found in report.portfolios})
+    whole = sizes == list(range(sizes[0], sizes[-1] + 1)) and len(sizes) > _LISTED_SIZES
+    told = f"{sizes[0]} to {sizes[-1]}" if whole else ", ".join(map(str, sizes))
+    names = ", ".join(sorted({search_name(found) for found in report.portfolios}))
+    judged = sum(found.evaluations for found in report.portfolios)
+    seeds = ", ".join(map(str, origin.seeds))
+    return (
+        f"{names}; {told} members; {judged:,} portfolios judged; "
+        f"seed{'' if len(origin.seeds) == 1 else 's'} {seeds}"
+    )
+
+
+def _nothing_held_out(book: str) -> str:
+    command = f"mr portfolio optimize {book} --holdout 0.25"
+    return (
+        '<p class="about">No dates were held out: every figure is of the rows that the members '
+        f"were chosen by. <code>{escape(command)}</code> keeps the last quarter of the dates from "
+        "the searches and tells what the portfolios did there.</p>"
+    )
 
 
 def _warnings(texts: Sequence[str]) -> str:
@@ -178,14 +246,48 @@ def _summary(report: ReportFacts) -> str:
         _row(summary_cells(row), ' class="best"' if row["place"] == best else "")
         for row in ordered.iter_rows(named=True)
     ]
-    first, rest = rows[:FOLDED_ROWS], rows[FOLDED_ROWS:]
-    text = f'<div class="wide"><table>{head}{"".join(first)}</table></div>'
-    if rest:
-        text += (
-            f'<details><summary>{len(rest)} more</summary><div class="wide"><table>{head}'
-            f"{''.join(rest)}</table></div></details>"
-        )
+    text = _folded(head, rows)
     return f'<section id="portfolios"><h2>All portfolios, the best first</h2>{text}</section>'
+
+
+def _held_out(report: ReportFacts, later: HeldOutFacts) -> str:
+    return (
+        '<section id="held_out"><h2>Dates held out</h2>'
+        f'<p class="about">{escape(_sentence(held_out_sentence(report)))} No search saw these '
+        "dates, so they tell how good the choice was; the rows searched do not.</p>"
+        f"{_sheet(held_out_figures(report, later))}"
+        "<h2>All portfolios, where searched and after</h2>"
+        f"{_sheet(held_out_table(report, later))}</section>"
+    )
+
+
+def _weights(report: ReportFacts, weighted: pl.DataFrame) -> str:
+    return (
+        '<section id="weights"><h2>Raw and weighted</h2><p class="about">Rules of regimes '
+        "weigh rows or leave them out. Raw is every row searched at its full size; weighted is the "
+        "same rows by the rules, where one that is left out counts as 0. Nothing is scaled back: "
+        "what a rule takes away is cash. The other figures of these portfolios count the rows that "
+        f"are kept, weighted.</p>{_sheet(weighted_table(weighted, report.settings))}</section>"
+    )
+
+
+def _zones(zones: pl.DataFrame, unit: str) -> str:
+    first = zones.row(0, named=True)
+    members = "".join(
+        f"<details><summary>{escape(zone)}: {size} members</summary>"
+        f"<p>{escape(', '.join(json.loads(names)))}</p></details>"
+        for zone, size, names in zones.select("zone", "size", "members").rows()
+    )
+    return (
+        '<section id="zones"><h2>Zones of the day, each searched alone</h2><p class="about">'
+        f"The best that {escape(first['algorithm'].replace('_', ' '))} found for each zone, "
+        f"{first['evaluations']:,} portfolios judged a search, seed {first['seed']}. The share of "
+        "the capital is a suggestion: the ROI of the zone, at least 0.01, over the sum of all.</p>"
+        f"{_sheet(zone_table(zones, unit))}"
+        '<p class="about">Correlation between the portfolios of the zones, over all dates; a date '
+        f"without a row of a zone counts as 0.</p>{_sheet(zone_correlations(zones))}"
+        f"{members}</section>"
+    )
 
 
 def _figures(groups: Sequence[Group]) -> str:
@@ -223,6 +325,26 @@ def _members(report: ReportFacts) -> str:
     )
 
 
+def _sheet(sheet: Sheet) -> str:
+    rows = [
+        _row(cells, ' class="best"' if place == sheet.marked else "")
+        for place, cells in enumerate(sheet.rows)
+    ]
+    return _folded(_head(sheet.head), rows)
+
+
+def _folded(head: str, rows: Sequence[str]) -> str:
+    """A table; what goes beyond :data:`FOLDED_ROWS` is folded away."""
+    first, rest = rows[:FOLDED_ROWS], rows[FOLDED_ROWS:]
+    text = f'<div class="wide"><table>{head}{"".join(first)}</table></div>'
+    if rest:
+        text += (
+            f'<details><summary>{len(rest)} more</summary><div class="wide"><table>{head}'
+            f"{''.join(rest)}</table></div></details>"
+        )
+    return text
+
+
 def _head(columns: Sequence[tuple[str, bool]]) -> str:
     cells = "".join(
         f'<th class="n">{escape(name)}</th>' if number else f"<th>{escape(name)}</th>"
@@ -241,3 +363,7 @@ def _row(cells: Sequence[tuple[str, bool]], attributes: str = "") -> str:
 
 def _sources(origin: Origin) -> str:
     return ", ".join(f"<code>{escape(name)}</code>" for name in origin.files) or "no source named"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

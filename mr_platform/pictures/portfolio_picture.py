@@ -68,8 +68,8 @@ def portfolio_pictures(report: ReportFacts) -> tuple[PortfolioPicture, ...]:
             "Each row is the mean over the members, added up as it came. The grey line is all "
             f"{report.strategies:,} strategies at equal weight; the shaded span is the portfolio's "
             "deepest fall, measured from the peak of the running sum, which starts at its first "
-            "row. Falls of all strategies may leave the lower plot: an arrow tells how deep. The "
-            "members were chosen by these same rows: later rows tell how good the choice was.",
+            f"row. Falls of all strategies may leave the lower plot: an arrow tells how deep. "
+            f"{_chosen(report)}",
             _two_curves(Curves.of(report)),
         ),
         PortfolioPicture(
@@ -101,6 +101,18 @@ def portfolio_pictures(report: ReportFacts) -> tuple[PortfolioPicture, ...]:
             _sizes(report),
         ),
     )  # fmt: skip
+
+
+def _chosen(report: ReportFacts) -> str:
+    """By which of the rows drawn the members were chosen."""
+    if report.held_out is None:
+        return (
+            "The members were chosen by these same rows: later ones tell how good the choice was."
+        )
+    return (
+        "The members were chosen by the rows before the dashed line; those after it, from "
+        f"{report.held_out.dates[0]} on, no search saw. The deepest fall is that of both together."
+    )
 
 
 def equity_png(curves: Curves, title: str) -> bytes:

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from mr_platform.pictures.equity_plots import amount
 from mr_platform.portfolio.legacy_metrics import LEGACY_PERIODS
-from mr_platform.portfolio.portfolio_facts import FactSettings, ReportFacts
+from mr_platform.portfolio.portfolio_facts import ReportFacts
+from mr_platform.portfolio.series_facts import FactSettings
 
 UNDEFINED: Final = "not defined"
 ABSENT: Final = "–"
@@ -57,6 +58,13 @@ def share(value: float | None) -> str:
     return ABSENT if value is None else f"{100 * value:.1f} %".replace("-", "−")
 
 
+def small(value: float | None) -> str:
+    """An amount that may be a fraction of the capital; what is not defined is said in words."""
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    return f"{value:.5f}".replace("-", "−") if 0 < abs(value) < 1 else amount(value)
+
+
 def figure_groups(report: ReportFacts) -> tuple[Group, ...]:
     """The table of figures: the best portfolio beside all strategies."""
     return _legacy(report), _standard(report), _sizing(report)
@@ -86,7 +94,7 @@ def summary_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
         (number(row["ratio"]), True),
         (share(row["win_rate"]), True),
         *((number(row[name]), True) for name in ("profit_factor", "sharpe", "sortino", "calmar")),
-        (_small(row["cvar_95"]), True),
+        (small(row["cvar_95"]), True),
         (number(row["mean_correlation"]), True),
         (f"{row['evaluations']:,}", True),
     )
@@ -158,7 +166,8 @@ def _legacy(report: ReportFacts) -> Group:
             line("Sharpe, legacy", "sharpe", "",
                  f"annual return / (population deviation × √{LEGACY_PERIODS})"),
             line("Sortino, legacy", "sortino", "",
-                 "the same over the deviation of losing rows alone; 0 without them"),
+                 "the same over the deviation of losing rows alone; 0 without them, ∞ where they "
+                 "are all equal, as a single one is"),
         ),
     )  # fmt: skip
 
@@ -186,16 +195,16 @@ def _standard(report: ReportFacts) -> Group:
             line("rows a year", "periods_a_year", "", "from the dates, unless it was given",
                  lambda value: number(value, 1)),
             line("annual return", "annual_return", f"{unit} a year", "mean row × rows a year",
-                 _small),
+                 small),
             line("Sharpe", "sharpe", "", f"mean / sample deviation × √rows a year{free}"),
             line("Sortino", "sortino", "",
                  "mean / root mean square of losses over all rows × √rows a year"),
             line("Calmar", "calmar", "", "annual return / drawdown"),
             line("VaR 95 %", "var_95", unit, "quantile of rows at 0.05; a loss is negative",
-                 _small),
-            line("VaR 99 %", "var_99", unit, "quantile of rows at 0.01", _small),
-            line("CVaR 95 %", "cvar_95", unit, tail(95), _small),
-            line("CVaR 99 %", "cvar_99", unit, tail(99), _small),
+                 small),
+            line("VaR 99 %", "var_99", unit, "quantile of rows at 0.01", small),
+            line("CVaR 95 %", "cvar_95", unit, tail(95), small),
+            line("CVaR 99 %", "cvar_99", unit, tail(99), small),
         ),
     )  # fmt: skip
 
@@ -222,13 +231,6 @@ def _sizing(report: ReportFacts) -> Group:
                    "sold instead of bought, names ending in _inv"),
         ),
     )  # fmt: skip
-
-
-def _small(value: float | None) -> str:
-    """An amount that may be a fraction of the capital; what is not defined is said in words."""
-    if value is None or math.isnan(value):
-        return UNDEFINED
-    return f"{value:.5f}".replace("-", "−") if 0 < abs(value) < 1 else amount(value)
 
 
 def _clock(time: dt.time | None) -> str:

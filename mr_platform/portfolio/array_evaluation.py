@@ -74,17 +74,6 @@ class ArrayEvaluator(PortfolioEvaluator):
                 correlation[part] = self._correlation_of(placed, ordered[part])
         return self._judged(roi, deepest, base, correlation, self._imbalance(ordered))
 
-    def evaluate_on_host(self, members: Members) -> Evaluation:
-        """As :meth:`.PortfolioEvaluator.evaluate`, with its bits.
-
-        Args:
-            members: Shape (P, k), distinct strategies in each row; P may be 0.
-
-        Raises:
-            PortfolioError: Members that are not strategies or stand twice in a portfolio.
-        """
-        return super().evaluate(members)
-
     def _measured_of(self, placed: Any) -> tuple[Matrix, Matrix, Matrix]:
         """ROI, drawdown and the metric of portfolios given by members that lie with the arrays."""
         xp, days = self.arrays.xp, self.strategies.shape[1]

@@ -122,6 +122,7 @@ class LegacyFitness:
             raise PortfolioError(
                 f"metric {self.metric!r} is not known",
                 next_step=f"Choose one of {', '.join(METRICS)}",
+                misused=True,
             )
         _refuse_negative("drawdown_threshold", self.drawdown_threshold)
         _refuse_negative("correlation_weight", self.correlation_weight)
@@ -195,6 +196,17 @@ class PortfolioEvaluator:
             roi[part], deepest[part], base[part] = self._measured(series)
         correlation = None if self.z is None else mean_correlation(self.z, ordered, self._varies)
         return self._judged(roi, deepest, base, correlation, self._imbalance(ordered))
+
+    def evaluate_on_host(self, members: Members) -> Evaluation:
+        """As :meth:`evaluate` by the processor, with its bits: for figures that are kept.
+
+        Args:
+            members: Shape (P, k), distinct strategies in each row; P may be 0.
+
+        Raises:
+            PortfolioError: As :meth:`evaluate`.
+        """
+        return PortfolioEvaluator.evaluate(self, members)
 
     def evaluate_series(
         self,

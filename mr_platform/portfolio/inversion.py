@@ -43,6 +43,29 @@ class Inversion:
     report: pl.DataFrame
     considered: int
 
+    def alike(self, rows: StrategyReturns) -> StrategyReturns:
+        """Other rows of the same strategies, inverted and ordered as these were.
+
+        Args:
+            rows: Returns of the strategies that were given, under the names they had then.
+
+        Raises:
+            PortfolioError: A strategy is missing.
+        """
+        originals = dict(self.report.select("inverted_strategy", "strategy").rows())
+        places = {name: place for place, name in enumerate(rows.names)}
+        wanted = [originals.get(name, name) for name in self.returns.names]
+        missing = [name for name in wanted if name not in places]
+        if missing:
+            raise PortfolioError(
+                f"{len(missing)} strategies are not among these rows, first {missing[0]!r}",
+                next_step="Give rows of the strategies that were inverted",
+            )
+        pnl = rows.pnl[:, [places[name] for name in wanted]]
+        turned = [place for place, name in enumerate(self.returns.names) if name in originals]
+        pnl[:, turned] = 0.0 - pnl[:, turned]
+        return StrategyReturns(pnl, self.returns.names, rows.dates, rows.zones)
+
 
 def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion:
     """Replace each strategy that does better the other way round by its mirror image.

@@ -1,15 +1,15 @@
 """Everything that a report says of portfolios: curves, figures, sizing, members.
 
-Here: what was found by a search, figures of a series and of the universe, figures of each member,
-one row a portfolio for a table of all.
-Not here: sentences about the facts (``report_warnings``), pictures and pages (``pictures/``).
+Here: what was found by a search, figures of it and of each member, one row a portfolio for a table
+of all, the same on rows that were held out or before they were weighed.
+Not here: figures of one series (``series_facts``), sentences about the facts (``report_warnings``),
+pictures and pages (``pictures/``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
 
 import numpy as np
 import polars as pl
@@ -23,12 +23,18 @@ from mr_platform.portfolio.correlation import (
     sorted_members,
     standardised,
 )
+from mr_platform.portfolio.regimes import raw_and_weighted
 from mr_platform.portfolio.returns import Days, Matrix, PortfolioError, StrategyReturns
+from mr_platform.portfolio.series_facts import (
+    FactSettings,
+    SeriesFacts,
+    series_facts,
+    universe_facts,
+)
 from mr_platform.portfolio.strategy_names import parse_names
 
-ReturnUnit = Literal["rupees", "percent"]
-
-PERCENT: Final = 100.0
+PORTFOLIO, UNIVERSE = "portfolio", "all strategies"
+"""Names of the two series in :attr:`ReportFacts.weighted`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,81 +82,6 @@ class FoundPortfolio:
         return int(self.members.size)
 
 
-@dataclass(frozen=True)
-class FactSettings:
-    """In what and against what a report measures.
-
-    Attributes:
-        unit: Of the returns: ``rupees``, or ``percent`` of the capital (1 is one per cent).
-        capital: Rupees there are; None where the report is to divide by none.
-        risk_free: Fraction a year that the standard Sharpe ratio subtracts.
-        kelly_cap: Largest fraction of the capital that one strategy is given.
-        periods_a_year: Rows a year; None takes them from the dates.
-
-    Raises:
-        PortfolioError: A setting outside its range, a risk-free rate for rupees without capital.
-    """
-
-    unit: ReturnUnit = "rupees"
-    capital: float | None = None
-    risk_free: float = 0.0
-    kelly_cap: float = kelly.CAP
-    periods_a_year: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
-        if self.unit not in ("rupees", "percent"):
-            raise PortfolioError(f"unit {self.unit} is neither rupees nor percent")
-        if not 0 <= self.kelly_cap <= 1:
-            raise PortfolioError(f"cap {self.kelly_cap} lies outside [0, 1]")
-        if self.capital is not None and not 0 < self.capital < np.inf:
-            raise PortfolioError(f"capital {self.capital} is no positive amount")
-        self.risk_settings()
-
-    def risk_settings(self) -> risk.RiskSettings:
-        """The same for :func:`.risk.risk_profile`, to which :meth:`measured` rows are given."""
-        return risk.RiskSettings(
-            unit="rupees" if self.unit == "rupees" else "fraction",
-            capital=self.capital if self.unit == "rupees" else None,
-            risk_free=self.risk_free,
-            periods_a_year=self.periods_a_year,
-        )
-
-    def measured(self, rows: Matrix) -> Matrix:
-        """Rows as risk takes them: per cent become fractions."""
-        return rows / PERCENT if self.unit == "percent" else rows
-
-    @property
-    def risk_unit(self) -> str:
-        """Unit of the standard figures that have one: ``rupees`` or ``fraction``."""
-        return "rupees" if self.unit == "rupees" and self.capital is None else "fraction"
-
-
-@dataclass(frozen=True, eq=False)
-class SeriesFacts:
-    """Curves and figures of one series of rows.
-
-    Attributes:
-        rows: Shape (T,), mean over the members, in the unit of the returns.
-        equity: Shape (T,), running sum.
-        fall: Shape (T,), how far the equity lies below its peak so far, not negative; the peak
-            starts at the first row.
-        peak: Row of the peak before the deepest fall; with no fall the row of the trough.
-        trough: Row of the deepest fall, the first of several.
-        legacy: Figures under the names of ``legacy_metrics.SeriesFigures``, and ``ratio``; a
-            Sortino that is not defined is NaN.
-        standard: Figures under the names of ``risk.RiskProfile``; NaN where not defined.
-    """
-
-    rows: Matrix
-    equity: Matrix
-    fall: Matrix
-    peak: int
-    trough: int
-    legacy: dict[str, float]
-    standard: dict[str, float]
-
-
 @dataclass(frozen=True, eq=False)
 class PortfolioFacts:
     """What a report says of one portfolio of k members.
@@ -180,6 +111,24 @@ class PortfolioFacts:
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOutFacts:
+    """What the same portfolios did on the dates that no search saw.
+
+    Attributes:
+        dates: Shape (T',), of these rows, all after those searched.
+        best: The best portfolio of the searched rows.
+        universe: All strategies at equal weight.
+        table: A row for each portfolio, as :attr:`ReportFacts.table`; ``fitness`` is that of the
+            search.
+    """
+
+    dates: Days
+    best: SeriesFacts
+    universe: SeriesFacts
+    table: pl.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
 class ReportFacts:
     """What a report says of all portfolios over one set of returns.
 
@@ -192,6 +141,9 @@ class ReportFacts:
         best: Facts of the one with the highest fitness; of equal ones the smallest, then by name.
         universe: All strategies at equal weight.
         table: A row for each of ``portfolios``: see :func:`portfolio_table`.
+        held_out: The same on later dates that were held out; None where none were.
+        weighted: Figures before and after weights of rows: see :func:`weighted_figures`; None
+            where no rule weighed them.
     """
 
     settings: FactSettings
@@ -202,12 +154,17 @@ class ReportFacts:
     best: PortfolioFacts
     universe: SeriesFacts
     table: pl.DataFrame
+    held_out: HeldOutFacts | None = None
+    weighted: pl.DataFrame | None = None
 
 
 def report_facts(
     returns: StrategyReturns,
     portfolios: Sequence[FoundPortfolio],
     settings: FactSettings | None = None,
+    *,
+    held_out: StrategyReturns | None = None,
+    by_rules: tuple[StrategyReturns, StrategyReturns] | None = None,
 ) -> ReportFacts:
     """Facts of all portfolios that a search found.
 
@@ -215,10 +172,12 @@ def report_facts(
         returns: At least one row.
         portfolios: At least one, in any order.
         settings: In what it is measured; None takes rupees without capital.
+        held_out: Later rows of the same strategies, which no search saw.
+        by_rules: All rows of the dates searched, before rules weighed them and after.
 
     Raises:
         PortfolioError: No portfolio, members that are not strategies, a fitness that is not a
-            number, returns without rows.
+            number, returns without rows or of other strategies.
     """
     asked = settings or FactSettings()
     if not portfolios:
@@ -237,6 +196,8 @@ def report_facts(
         best=portfolio_facts(returns, best, asked),
         universe=universe_facts(returns, asked),
         table=portfolio_table(returns, ordered, asked),
+        held_out=None if held_out is None else _held_out(returns, held_out, best, ordered, asked),
+        weighted=None if by_rules is None else weighted_figures(returns, best, *by_rules),
     )
 
 
@@ -273,50 +234,39 @@ def portfolio_facts(
     )
 
 
-def universe_facts(returns: StrategyReturns, settings: FactSettings | None = None) -> SeriesFacts:
-    """Curves and figures of all strategies at equal weight.
+def weighted_figures(
+    returns: StrategyReturns, found: FoundPortfolio, raw: StrategyReturns, weighted: StrategyReturns
+) -> pl.DataFrame:
+    """Figures of a portfolio and of all strategies before and after weights of rows.
 
     Args:
-        returns: At least one row and one strategy.
-        settings: In what it is measured; None takes rupees without capital.
+        returns: What was searched.
+        found: The portfolio.
+        raw: The same strategies on all rows, before rules weighed them or left them out.
+        weighted: These rows by the rules; one that is left out is a row of 0.
+
+    Returns:
+        The columns of ``regimes.raw_and_weighted`` and ``ratio``, a row each for :data:`PORTFOLIO`
+        and :data:`UNIVERSE`.
 
     Raises:
-        PortfolioError: Returns without rows or strategies.
+        PortfolioError: Other strategies than those searched, raw and weighted rows that differ.
     """
-    if not returns.rows or not returns.strategies:
-        raise PortfolioError("returns without rows or strategies have no mean")
-    rows: Matrix = np.add.reduce(returns.pnl, axis=1) / returns.strategies
-    return series_facts(rows, returns.dates, settings or FactSettings())
-
-
-def series_facts(rows: Matrix, dates: Days, settings: FactSettings) -> SeriesFacts:
-    """Curves and figures of one series.
-
-    Args:
-        rows: Shape (T,), finite, in the unit of the returns.
-        dates: Shape (T,), ascending.
-        settings: In what it is measured.
-
-    Raises:
-        PortfolioError: No row, rows that do not stand for the dates, values that are not finite.
-    """
-    profile = risk.risk_profile(
-        settings.measured(rows)[np.newaxis], dates, settings.risk_settings()
-    )
-    equity = np.cumsum(rows)
-    fall = np.maximum.accumulate(equity) - equity
-    trough = int(fall.argmax())
-    figures = legacy_metrics.figures(rows[np.newaxis])
-    legacy = {name: float(values[0]) for name, values in vars(figures).items()}
-    legacy["ratio"] = float(legacy_metrics.ratio(figures.roi, figures.max_drawdown)[0])
-    return SeriesFacts(
-        rows=rows,
-        equity=equity,
-        fall=fall,
-        peak=int(equity[: trough + 1].argmax()),
-        trough=trough,
-        legacy=legacy,
-        standard={name: float(values[0]) for name, values in vars(profile).items()},
+    both = []
+    for rows in (raw, weighted):
+        _refuse_others(returns, rows)
+        universe = np.add.reduce(rows.pnl, axis=1) / rows.strategies
+        series = np.column_stack([_of_members(rows, found)[1], universe])
+        both.append(StrategyReturns(series, (PORTFOLIO, UNIVERSE), rows.dates, rows.zones))
+    told = raw_and_weighted(*both)
+    return told.with_columns(
+        pl.Series(
+            f"ratio_{kind}",
+            legacy_metrics.ratio(
+                told[f"roi_{kind}"].to_numpy(), told[f"max_drawdown_{kind}"].to_numpy()
+            ),
+        )
+        for kind in ("raw", "weighted")
     )
 
 
@@ -424,6 +374,28 @@ def portfolio_table(
             "mean_correlation": rho,
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _held_out(
+    returns: StrategyReturns,
+    later: StrategyReturns,
+    best: FoundPortfolio,
+    portfolios: Sequence[FoundPortfolio],
+    settings: FactSettings,
+) -> HeldOutFacts:
+    _refuse_others(returns, later)
+    return HeldOutFacts(
+        dates=later.dates,
+        best=series_facts(_of_members(later, best)[1], later.dates, settings),
+        universe=universe_facts(later, settings),
+        table=portfolio_table(later, portfolios, settings),
+    )
+
+
+def _refuse_others(returns: StrategyReturns, rows: StrategyReturns) -> None:
+    """Members are columns, which mean nothing in rows of other strategies."""
+    if rows.names != returns.names:
+        raise PortfolioError("rows that are set beside those searched are of other strategies")
 
 
 def _by_size(found: FoundPortfolio) -> tuple[int, str, str, float]:

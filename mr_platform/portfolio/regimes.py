@@ -23,7 +23,6 @@ import polars as pl
 from mr_platform.portfolio.returns import Matrix, PortfolioError, StrategyReturns
 from mr_platform.portfolio.strategy_metrics import strategy_metrics
 from mr_platform.registry.regimes import Regimes
-from mr_platform.registry.strategy_files import Unit
 
 ROUNDING = 1e-12
 """Shares this near to a limit are at it: 70.1 per cent and 0.701 may differ by their last bit."""
@@ -34,7 +33,6 @@ Rule = Literal["confidence filter", "confidence weight", "transition", "regime"]
 RULES: Final[tuple[Rule, ...]] = ("confidence filter", "transition")
 """Rules that are applied where none is asked for: what the requirements switch on."""
 
-_PERCENT = 100.0
 _SHOWN = 5
 
 
@@ -139,22 +137,6 @@ class RowWeights:
             )
 
 
-def as_fractions(values: Matrix | pl.Series, unit: Unit) -> Matrix:
-    """Shares of 1 from values in a declared unit; what is not told (null, NaN) stays NaN.
-
-    Args:
-        values: Shape (T,).
-        unit: ``percent`` or ``fraction``, as the source declares it.
-
-    Raises:
-        PortfolioError: A unit that is neither, values outside it.
-    """
-    if unit not in ("percent", "fraction"):
-        raise PortfolioError(f"unit {unit!r} is neither percent nor fraction")
-    given = np.array(values, dtype=np.float64)
-    return _fractions(given / _PERCENT if unit == "percent" else given, f"values in {unit}")
-
-
 def confidence_filter(confidence: Matrix | pl.Series, minimum: float) -> RowWeights:
     """Weight 1 from a minimum of confidence on, 0 below it and where none is told.
 
@@ -225,6 +207,7 @@ def regime_weights(
         raise PortfolioError(
             f"multipliers of families that are not declared: {', '.join(foreign)}",
             next_step=f"Name some of {', '.join(regimes.families)}",
+            misused=True,
         )
     factors = {name: family.multiplier for name, family in regimes.families.items()}
     factors |= multipliers or {}
@@ -243,7 +226,10 @@ def regime_weights(
 
 
 def declared_weights(
-    rows: pl.DataFrame, regimes: Regimes, rules: Sequence[Rule] = RULES
+    rows: pl.DataFrame,
+    regimes: Regimes,
+    rules: Sequence[Rule] = RULES,
+    multipliers: Mapping[str, float] | None = None,
 ) -> tuple[RowWeights, ...]:
     """The weights of each rule asked for, with the declared limits, factors and multipliers.
 
@@ -252,16 +238,18 @@ def declared_weights(
             rules need them: the rows of a sheet, or ``regime_bars.bars_of_rows`` of them.
         regimes: What is declared.
         rules: Rules wanted, each once; :func:`combined` puts them together.
+        multipliers: Multipliers by family in place of the declared ones, for the rule ``regime``.
 
     Raises:
         PortfolioError: Rules that are not known or stand twice, a column that is missing, values
-            that a rule refuses.
+            or multipliers that a rule refuses.
     """
     unknown = [rule for rule in rules if rule not in get_args(Rule)]
     if unknown or len(set(rules)) < len(rules):
         raise PortfolioError(
             f"rules {', '.join(rules)} are not known or stand twice",
             next_step=f"Name some of {', '.join(get_args(Rule))} once",
+            misused=True,
         )
     columns = {
         "confidence filter": "regime_confidence",
@@ -287,7 +275,7 @@ def declared_weights(
                 threshold, factor = regimes.transition_threshold, regimes.transition_factor
                 found.append(transition_weights(column, threshold, factor))
             case _:
-                found.append(regime_weights(column, regimes))
+                found.append(regime_weights(column, regimes, multipliers))
     return tuple(found)
 
 
@@ -305,29 +293,30 @@ def combined(parts: Iterable[RowWeights]) -> RowWeights:
     return RowWeights(names, weights, sum(rule.not_told for rule in rules))
 
 
-def raw_and_weighted(returns: StrategyReturns, weights: RowWeights) -> pl.DataFrame:
+def raw_and_weighted(raw: StrategyReturns, weighted: StrategyReturns) -> pl.DataFrame:
     """Figures of every strategy before and after weights; neither is scaled to the other.
 
     Args:
-        returns: At least one row.
-        weights: One a row.
+        raw: At least one row.
+        weighted: The same strategies and rows after weights, from :meth:`RowWeights.weighted`.
 
     Returns:
         ``strategy``, then ``<figure>_raw`` and ``<figure>_weighted`` of each figure of
         ``strategy_metrics``, over all rows.
 
     Raises:
-        PortfolioError: Returns without rows, weights of another number of rows.
+        PortfolioError: Returns without rows, other strategies or another number of rows.
     """
-    raw = strategy_metrics(returns)
-    scaled = strategy_metrics(weights.weighted(returns))
-    figures = [name for name in raw.columns if name != "strategy"]
+    if raw.names != weighted.names or raw.rows != weighted.rows:
+        raise PortfolioError("raw and weighted returns are of the same strategies and rows")
+    before, after = strategy_metrics(raw), strategy_metrics(weighted)
+    figures = [name for name in before.columns if name != "strategy"]
     return pl.DataFrame(
-        [raw["strategy"]]
+        [before["strategy"]]
         + [
             frame[name].alias(f"{name}_{kind}")
             for name in figures
-            for kind, frame in (("raw", raw), ("weighted", scaled))
+            for kind, frame in (("raw", before), ("weighted", after))
         ]
     )
 

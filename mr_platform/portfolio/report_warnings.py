@@ -22,6 +22,7 @@ FITTED_RATIO: Final = 50.0
 
 _PERIODS_APART = 0.05
 _NAMED = 5
+_WHOLE = 1000.0
 
 
 def report_warnings(report: ReportFacts, dropped: Sequence[str] = ()) -> tuple[str, ...]:
@@ -31,7 +32,25 @@ def report_warnings(report: ReportFacts, dropped: Sequence[str] = ()) -> tuple[s
         report: The facts.
         dropped: Members that were asked for and are not among the strategies.
     """
-    return (*_about_members(report, dropped), *_about_rows(report), *_about_units(report))
+    held = [] if report.held_out is None else [held_out_sentence(report)]
+    return (*held, *_about_members(report, dropped), *_about_rows(report), *_about_units(report))
+
+
+def held_out_sentence(report: ReportFacts) -> str:
+    """What became of the best portfolio on the dates held out; empty where none were."""
+    later = report.held_out
+    if later is None:
+        return ""
+    best, unit = report.best.series, report.settings.unit
+    count = np.unique(later.dates).size
+    gained = int(np.count_nonzero(later.table["roi"].to_numpy() > 0))
+    return (
+        f"the last {_count(count, 'date')} ({later.dates[0]} to {later.dates[-1]}) were held out: "
+        f"the best portfolio's ratio is {_plain(best.legacy['ratio'])} where it was searched, "
+        f"{_plain(later.best.legacy['ratio'])} after; its mean row {_plain(best.rows.mean())} "
+        f"{unit}, then {_plain(later.best.rows.mean())}; {gained} of "
+        f"{_count(len(report.portfolios), 'portfolio')} gained there"
+    )
 
 
 def _about_members(report: ReportFacts, dropped: Sequence[str]) -> list[str]:
@@ -104,6 +123,10 @@ def _about_units(report: ReportFacts) -> list[str]:
             "risk-free rate is subtracted"
         )
     return told
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
 
 
 def _count(number: int, what: str) -> str:

@@ -51,9 +51,21 @@ class Lines:
             raise self.fault(f"{wanted} should stand here, not {line[:60]!r}")
         return line[len(start) :]
 
+    def next_is(self, start: str) -> bool:
+        """Whether the next line has a start."""
+        return self.left and self._lines[self._taken].startswith(start)
+
+    def holds(self, start: str) -> bool:
+        """Whether any line that is left has a start."""
+        return any(line.startswith(start) for line in self._lines[self._taken :])
+
     def number(self, start: str) -> float:
         """The number after a start."""
-        return read_number(self.take(start), self._place, self._taken)
+        return self.value(self.take(start))
+
+    def value(self, text: str) -> float:
+        """A number that was taken."""
+        return read_number(text, self._place, self._taken)
 
     def whole(self, text: str) -> int:
         """A whole number that was taken."""

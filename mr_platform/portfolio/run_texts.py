@@ -58,27 +58,52 @@ _LOGGED = re.compile(
 class RunParameters:
     """Settings of a run, as its summary tells them; the defaults are those of the record.
 
+    The legacy program tells population, mutation and generations of every run, whatever found the
+    best portfolio. A run of ours tells them where what found it has them, and its form,
+    evaluations and seed, which the legacy program does not know.
+
     Attributes:
         metric: What portfolios were judged by.
         smallest: Members of the smallest portfolio.
         largest: Members of the largest.
-        population: Of the searches that have one.
-        mutation_rate: Of the searches that mutate.
-        generations: Of the searches that have them.
+        population: Of the search that found the best; None where it has none.
+        mutation_rate: Likewise.
+        generations: Likewise.
         inverted: Whether losing strategies were inverted.
         balanced: Whether balanced mode was on.
-        penalty_factor: Price of balanced mode.
+        penalty_factor: Price of balanced mode; None where it was off.
+        form: Form of the search that found the best; None in a run of the legacy program.
+        evaluations: Portfolios that it judged; likewise.
+        seed: Root of all chance; likewise.
+
+    Raises:
+        PortfolioError: Only some of form, evaluations and seed, or none of them and not all that
+            the legacy program tells.
     """
 
     metric: str = "ratio"
     smallest: int = 35
     largest: int = 60
-    population: int = 30
-    mutation_rate: float = 0.1
-    generations: int = 50
+    population: int | None = 30
+    mutation_rate: float | None = 0.1
+    generations: int | None = 50
     inverted: bool = False
     balanced: bool = False
-    penalty_factor: float = 1.0
+    penalty_factor: float | None = 1.0
+    form: str | None = None
+    evaluations: int | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the text can be told from the other program's."""
+        told = [value is not None for value in (self.form, self.evaluations, self.seed)]
+        if any(told) and not all(told):
+            raise PortfolioError("a run tells form, evaluations and seed, or none of them")
+        legacy = (self.population, self.mutation_rate, self.generations, self.penalty_factor)
+        if not any(told) and None in legacy:
+            raise PortfolioError(
+                "a run of the legacy program tells population, mutation, generations and penalty"
+            )
 
 
 @dataclass(frozen=True)
@@ -289,12 +314,15 @@ def summary_text(summary: RunSummary) -> str:
             f"- Metric: {given.metric}",
             f"- Min Portfolio Size: {given.smallest}",
             f"- Max Portfolio Size: {given.largest}",
-            f"- Population Size: {given.population}",
-            f"- Mutation Rate: {in_full(given.mutation_rate)}",
-            f"- GA Generations: {given.generations}",
+            *_told("Population Size", given.population),
+            *_told("Mutation Rate", given.mutation_rate),
+            *_told("GA Generations", given.generations),
+            *_told("Algorithm Form", given.form),
+            *_told("Evaluations", given.evaluations),
+            *_told("Seed", given.seed),
             f"- Apply ULTA Logic: {given.inverted}",
             f"- Balanced Mode: {given.balanced}",
-            f"- Penalty Factor: {in_full(given.penalty_factor)}",
+            *_told("Penalty Factor", given.penalty_factor),
             "",
             "Best Overall Portfolio:",
             f"- Size: {len(summary.members)}",
@@ -320,17 +348,7 @@ def read_summary(text: str, place: str) -> RunSummary:
     finished = lines.instant("Date: ")
     lines.take("", exactly=True)
     lines.take("Optimization Parameters:", exactly=True)
-    parameters = RunParameters(
-        metric=lines.take("- Metric: "),
-        smallest=lines.whole(lines.take("- Min Portfolio Size: ")),
-        largest=lines.whole(lines.take("- Max Portfolio Size: ")),
-        population=lines.whole(lines.take("- Population Size: ")),
-        mutation_rate=lines.number("- Mutation Rate: "),
-        generations=lines.whole(lines.take("- GA Generations: ")),
-        inverted=lines.truth("- Apply ULTA Logic: "),
-        balanced=lines.truth("- Balanced Mode: "),
-        penalty_factor=lines.number("- Penalty Factor: "),
-    )
+    parameters = _read_parameters(lines)
     lines.take("", exactly=True)
     lines.take("Best Overall Portfolio:", exactly=True)
     size = lines.whole(lines.take("- Size: "))
@@ -338,6 +356,43 @@ def read_summary(text: str, place: str) -> RunSummary:
     fitness = lines.number("- Fitness: ")
     lines.take("", exactly=True)
     return RunSummary(run_id, finished, parameters, method, fitness, lines.members(size))
+
+
+def _told(name: str, value: float | str | None) -> list[str]:
+    """The line of a parameter; none where there is no value."""
+    if value is None:
+        return []
+    return [f"- {name}: {in_full(value) if isinstance(value, float) else value}"]
+
+
+def _read_parameters(lines: Lines) -> RunParameters:
+    ours = lines.holds("- Algorithm Form: ")
+
+    def optional(name: str) -> str | None:
+        """The value of a line that a run of ours need not have."""
+        start = f"- {name}: "
+        return lines.take(start) if not ours or lines.next_is(start) else None
+
+    def whole(text: str | None) -> int | None:
+        return None if text is None else lines.whole(text)
+
+    def number(text: str | None) -> float | None:
+        return None if text is None else lines.value(text)
+
+    return RunParameters(
+        metric=lines.take("- Metric: "),
+        smallest=lines.whole(lines.take("- Min Portfolio Size: ")),
+        largest=lines.whole(lines.take("- Max Portfolio Size: ")),
+        population=whole(optional("Population Size")),
+        mutation_rate=number(optional("Mutation Rate")),
+        generations=whole(optional("GA Generations")),
+        form=lines.take("- Algorithm Form: ") if ours else None,
+        evaluations=lines.whole(lines.take("- Evaluations: ")) if ours else None,
+        seed=lines.whole(lines.take("- Seed: ")) if ours else None,
+        inverted=lines.truth("- Apply ULTA Logic: "),
+        balanced=lines.truth("- Balanced Mode: "),
+        penalty_factor=number(optional("Penalty Factor")),
+    )
 
 
 # ---------------------------------------------------------------------- inversions, errors

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,7 @@ from mr_platform.portfolio.strategy_rows import (
 from mr_platform.registry.strategy_files import (
     Container,
     LevelSigns,
+    PnlUnit,
     StrategyFiles,
     StrategyFormat,
     StrategyLimits,
@@ -75,7 +77,7 @@ class SheetAccount:
     Attributes:
         place: File.
         format: Name of its format.
-        pnl_unit: Unit of the values, as the format declares it.
+        pnl_unit: Unit of the values, as the file says or its format declares.
         rows: Rows, T.
         strategies: Strategies read, n.
         excluded: Strategy columns left out by the choice.
@@ -164,6 +166,7 @@ def read_frame_sheet(
     place: str,
     declared: StrategyFiles,
     choice: StrategyChoice | None = None,
+    pnl_unit: str | None = None,
 ) -> StrategySheet:
     """Read a typed sheet, as Parquet gives it.
 
@@ -173,6 +176,7 @@ def read_frame_sheet(
         place: File, for messages and for ``source_file``.
         declared: Formats and limits.
         choice: Strategies wanted; None takes all.
+        pnl_unit: Unit that the file itself says its values have; None takes that of its format.
 
     Raises:
         InputFileError: Names the place, what is wrong and what to do.
@@ -181,7 +185,16 @@ def read_frame_sheet(
     def cells(layout: SheetColumns) -> SheetCells:
         return read_frame_cells(layout, frames, declared)
 
-    return _read(columns, "parquet", cells, place, declared, choice or StrategyChoice())
+    if pnl_unit is not None and pnl_unit not in get_args(PnlUnit):
+        raise InputFileError(
+            f"says that its values are in {pnl_unit!r}",
+            place=place,
+            next_step=f"Units: {', '.join(get_args(PnlUnit))}; export it again",
+        )
+    sheet = _read(columns, "parquet", cells, place, declared, choice or StrategyChoice())
+    if pnl_unit is None:
+        return sheet
+    return replace(sheet, account=replace(sheet.account, pnl_unit=pnl_unit))
 
 
 def _read(

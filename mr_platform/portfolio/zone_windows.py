@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
+from mr_platform.portfolio.returns import PortfolioError
 from mr_platform.trading_calendar import SESSION_CLOSE, SESSION_OPEN
 
 Method = Literal["equal", "freeform", "custom"]
@@ -150,44 +150,6 @@ def zones_at(starts: pl.Series, windows: ZoneWindows) -> tuple[str | None, ...]:
         None if missing else windows.names[where] if held else OUTSIDE
         for missing, where, held in zip(times.is_null(), place, inside, strict=True)
     )
-
-
-def starts_of_zones(zones: Sequence[str | None], windows: ZoneWindows) -> pl.Series:
-    """When the zone of each row begins: what a row without a start of its own is joined by.
-
-    Args:
-        zones: Labels, one a row.
-        windows: Zones of the day.
-
-    Returns:
-        Times of day; null for labels that name no window.
-    """
-    begins = {window.name: window.start for window in windows.windows}
-    times = [None if zone is None else begins.get(zone) for zone in zones]
-    return pl.Series("start_time", times, dtype=pl.Time)
-
-
-def consolidated_frame(returns: StrategyReturns) -> pl.DataFrame:
-    """Results by zone as a consolidated zone file holds them: Date, Zone, Day, strategies.
-
-    Args:
-        returns: Rows by date and zone.
-
-    Returns:
-        One row each; written as CSV it reads back as the format legacy_csv with the same values.
-
-    Raises:
-        PortfolioError: Rows that have no zones.
-    """
-    if returns.zones is None:
-        raise PortfolioError(
-            "returns of whole days have no zones", next_step="Give returns by date and zone"
-        )
-    dates = pl.Series("Date", returns.dates).cast(pl.Date)
-    labels = pl.DataFrame(
-        [dates, pl.Series("Zone", returns.zones), dates.dt.strftime("%A").alias("Day")]
-    )
-    return labels.hstack(pl.from_numpy(returns.pnl, schema=list(returns.names), orient="row"))
 
 
 def _numbered(ends: Sequence[dt.time]) -> tuple[ZoneWindow, ...]:

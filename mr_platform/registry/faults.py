@@ -7,6 +7,7 @@ Not here: the rules of a particular file (``families.py``, ``raw_schema.py``).
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -94,6 +95,24 @@ class Source:
             return value
         self.fault(path, f"{what} must be an integer of at least 0, was {_said(value)}")
         return 0
+
+    def number(self, value: Any, path: Path, what: str, most: float = math.inf) -> float:
+        """The value as a number of at least 0 and at most ``most``; anything else is a fault."""
+        # true is a number to Python
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        if plain and 0 <= value <= most:
+            return float(value)
+        bounds = "of at least 0" if most == math.inf else f"from 0 to {most:g}"
+        self.fault(path, f"{what} must be a number {bounds}, was {_said(value)}")
+        return 0.0
+
+    def delimiter(self, value: Any, path: Path) -> str:
+        """The value as a character between the columns of a CSV file; anything else is a fault."""
+        # a tab is a delimiter and no text to be stripped
+        if isinstance(value, str) and len(value.encode()) == 1 and value != '"':
+            return value
+        self.fault(path, "delimiter must be one ASCII character, no quote")
+        return ","
 
     def truth(self, value: Any, path: Path, what: str) -> bool:
         """The value as true or false; anything else is a fault."""

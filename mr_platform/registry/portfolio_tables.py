@@ -14,11 +14,10 @@ from typing import Any, Final, Literal, cast, get_args
 
 import polars as pl
 
-from mr_platform.errors import RegistryError
-from mr_platform.registry.faults import FaultList, Source
-from mr_platform.registry.marked_yaml import read_marked
+from mr_platform.registry.declaration_file import PORTFOLIO, read_declaration
+from mr_platform.registry.faults import Source
 
-PORTFOLIO_TABLES = Path(__file__).with_name("declared") / "portfolio" / "tables.yaml"
+PORTFOLIO_TABLES = PORTFOLIO / "tables.yaml"
 
 Part = Literal["all", "month", "size"]
 
@@ -86,28 +85,19 @@ def load_portfolio_tables(path: Path | None = None) -> Mapping[str, PortfolioTab
     Raises:
         RegistryError: The file is wrong; carries every fault with its line.
     """
-    return _load() if path is None else _read(path)
+    return _load() if path is None else read_declaration(path, _declaration)
 
 
 @lru_cache(maxsize=1)
 def _load() -> Mapping[str, PortfolioTable]:
-    return _read(PORTFOLIO_TABLES)
+    return read_declaration(PORTFOLIO_TABLES, _declaration)
 
 
-def _read(path: Path) -> dict[str, PortfolioTable]:
-    faults = FaultList()
-    try:
-        document = read_marked(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError([f"{path.name}:1: the file cannot be read: {error}"]) from error
-    source = Source(path.name, document, faults)
-    tables = {
+def _declaration(source: Source, data: Any) -> dict[str, PortfolioTable]:
+    return {
         name: _table(source, name, value)
-        for name, value in source.mapping(document.data, (), "the file").items()
+        for name, value in source.mapping(data, (), "the file").items()
     }
-    if faults:
-        raise RegistryError(faults.texts())
-    return tables
 
 
 def _table(source: Source, name: str, value: Any) -> PortfolioTable:

@@ -33,7 +33,9 @@ def list_features(
     declared = registry or load_registry()
     known = (*COMPONENTS, "labels")
     if component is not None and component not in known:
-        raise PlatformError(f"no component {component} is declared{hint(component, known)}")
+        raise PlatformError(
+            f"no component {component} is declared{hint(component, known)}", misused=True
+        )
     if component is None:
         columns = declared.features
     elif component == "labels":
@@ -42,7 +44,7 @@ def list_features(
         columns = declared.components[component].columns
     blocks = {column.block for column in columns}
     if block is not None and block not in blocks:
-        raise PlatformError(f"no block {block} is declared{hint(block, blocks)}")
+        raise PlatformError(f"no block {block} is declared{hint(block, blocks)}", misused=True)
     return tuple(
         column
         for column in columns
@@ -63,6 +65,7 @@ def describe_feature(name: str, *, registry: Registry | None = None) -> FeatureC
             f"{name} is not declared{hint(name, columns)}",
             place=_place_of(name, declared),
             next_step="`mr features search WORD` looks in names and definitions",
+            misused=True,
         )
     return columns[name]
 

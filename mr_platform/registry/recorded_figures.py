@@ -13,11 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from mr_platform.errors import RegistryError
-from mr_platform.registry.faults import FaultList, Source
-from mr_platform.registry.marked_yaml import read_marked
+from mr_platform.registry.declaration_file import PORTFOLIO, read_declaration
+from mr_platform.registry.faults import Source
 
-RECORDED_FIGURES = Path(__file__).with_name("declared") / "portfolio" / "recorded_figures.yaml"
+RECORDED_FIGURES = PORTFOLIO / "recorded_figures.yaml"
 
 Kind = Literal["recorded", "computed"]
 
@@ -144,24 +143,12 @@ def load_recorded_figures(path: Path | None = None) -> RecordedFigures:
     Raises:
         RegistryError: The file is wrong; carries every fault with its line.
     """
-    return _load() if path is None else _read(path)
+    return _load() if path is None else read_declaration(path, _declaration)
 
 
 @lru_cache(maxsize=1)
 def _load() -> RecordedFigures:
-    return _read(RECORDED_FIGURES)
-
-
-def _read(path: Path) -> RecordedFigures:
-    faults = FaultList()
-    try:
-        document = read_marked(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError([f"{path.name}:1: the file cannot be read: {error}"]) from error
-    declared = _declaration(Source(path.name, document, faults), document.data)
-    if faults:
-        raise RegistryError(faults.texts())
-    return declared
+    return read_declaration(RECORDED_FIGURES, _declaration)
 
 
 def _declaration(source: Source, data: Any) -> RecordedFigures:
@@ -235,15 +222,12 @@ def _observed(source: Source, top: Mapping[Any, Any]) -> tuple[Observed, ...]:
                 source.fault(entry, f"{measure} must be [compared, below, not_reproducible]")
                 continue
             compared, below, left = given
-            if not isinstance(below, int | float) or isinstance(below, bool) or below < 0:
-                source.fault(entry, f"below must be a number not under 0, was {below!r}")
-                below = 0.0
             found.append(
                 Observed(
                     str(figure),
                     str(measure),
                     source.whole(compared, entry, "compared"),
-                    float(below),
+                    source.number(below, entry, "below"),
                     source.whole(left, entry, "not_reproducible"),
                 )
             )

@@ -12,13 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from mr_platform.errors import RegistryError
-from mr_platform.registry.faults import FaultList, Source
+from mr_platform.registry.declaration_file import PORTFOLIO, read_declaration
+from mr_platform.registry.faults import Source
 from mr_platform.registry.marked_yaml import Path as Place
-from mr_platform.registry.marked_yaml import read_marked
 from mr_platform.registry.strategy_files import Unit
 
-REGIMES = Path(__file__).with_name("declared") / "portfolio" / "regimes.yaml"
+REGIMES = PORTFOLIO / "regimes.yaml"
 
 BAR_FIELDS: tuple[str, ...] = (
     "date",
@@ -127,24 +126,16 @@ def load_regimes(path: Path | None = None) -> Regimes:
     Raises:
         RegistryError: The file is wrong; carries every fault with its line.
     """
-    return _load() if path is None else _read(path)
+    return _load() if path is None else read_declaration(path, _declaration)
 
 
 @lru_cache(maxsize=1)
 def _load() -> Regimes:
-    return _read(REGIMES)
+    return read_declaration(REGIMES, _declaration)
 
 
-def _read(path: Path) -> Regimes:
-    faults = FaultList()
-    try:
-        document = read_marked(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError([f"{path.name}:1: the file cannot be read: {error}"]) from error
-    declared = _Reader(Source(path.name, document, faults)).declaration(document.data)
-    if faults:
-        raise RegistryError(faults.texts())
-    return declared
+def _declaration(source: Source, data: Any) -> Regimes:
+    return _Reader(source).declaration(data)
 
 
 class _Reader:
@@ -226,9 +217,6 @@ class _Reader:
             count = list(columns.values()).count(field)
             if count != 1:
                 source.fault((*path, "columns"), f"{count} columns mean {field}, not 1")
-        delimiter = given.get("delimiter")
-        if not isinstance(delimiter, str) or len(delimiter.encode()) != 1 or delimiter == '"':
-            source.fault((*path, "delimiter"), "delimiter must be one ASCII character, no quote")
         minutes = source.whole(given.get("minutes"), (*path, "minutes"), "minutes")
         if not minutes:
             source.fault((*path, "minutes"), "minutes must be at least 1")
@@ -242,7 +230,7 @@ class _Reader:
             known_after=source.whole(
                 given.get("known_after"), (*path, "known_after"), "known_after"
             ),
-            delimiter=str(delimiter),
+            delimiter=source.delimiter(given.get("delimiter"), (*path, "delimiter")),
         )
 
     def _unit(self, given: Mapping[Any, Any], path: Place) -> Unit:
@@ -250,10 +238,5 @@ class _Reader:
         return cast(Unit, self._source.known(given.get(name), path, name, get_args(Unit)))
 
     def _number(self, given: Mapping[Any, Any], path: Place, most: float = 1.0) -> float:
-        name = path[-1]
-        value = given.get(name, 0.0)
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if plain and 0 <= value <= most:
-            return float(value)
-        self._source.fault(path, f"{name} must be a number from 0 to {most:g}, was {value!r}")
-        return 0.0
+        name = str(path[-1])
+        return self._source.number(given.get(name, 0.0), path, name, most)

@@ -6,18 +6,17 @@ Not here: reading strategy files (``gateways/strategy_files``), judging them (``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from mr_platform.errors import RegistryError
-from mr_platform.registry.faults import FaultList, Source
-from mr_platform.registry.marked_yaml import read_marked
+from mr_platform.registry.declaration_file import PORTFOLIO, read_declaration
+from mr_platform.registry.faults import Source
 
-# a folder of its own: the loader of the feature registry takes every YAML beside it for its own
-STRATEGY_FILES = Path(__file__).with_name("declared") / "portfolio" / "strategy_files.yaml"
+STRATEGY_FILES = PORTFOLIO / "strategy_files.yaml"
 
 Container = Literal["csv", "parquet"]
 Unit = Literal["percent", "fraction"]
@@ -126,25 +125,16 @@ def load_strategy_files(path: Path | None = None) -> StrategyFiles:
     Raises:
         RegistryError: The file is wrong; carries every fault with its line.
     """
-    return _load() if path is None else _read(path)
+    return _load() if path is None else read_declaration(path, _declaration)
 
 
 @lru_cache(maxsize=1)
 def _load() -> StrategyFiles:
-    return _read(STRATEGY_FILES)
+    return read_declaration(STRATEGY_FILES, _declaration)
 
 
-def _read(path: Path) -> StrategyFiles:
-    faults = FaultList()
-    try:
-        document = read_marked(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError([f"{path.name}:1: the file cannot be read: {error}"]) from error
-    reader = _Reader(Source(path.name, document, faults))
-    declared = reader.declaration(document.data)
-    if faults:
-        raise RegistryError(faults.texts())
-    return declared
+def _declaration(source: Source, data: Any) -> StrategyFiles:
+    return _Reader(source).declaration(data)
 
 
 class _Reader:
@@ -163,15 +153,11 @@ class _Reader:
         }
         csv = source.mapping(top.get("csv"), ("csv",), "csv")
         source.fields(csv, ("csv",), ("delimiter", "missing"), ())
-        # a tab is a delimiter and no text to be stripped
-        delimiter = csv.get("delimiter")
-        if not isinstance(delimiter, str) or len(delimiter.encode()) != 1 or delimiter == '"':
-            source.fault(("csv", "delimiter"), "delimiter must be one ASCII character, no quote")
         return StrategyFiles(
             metadata=metadata,
             formats=formats,
             zones=self._texts(top.get("zones"), ("zones",)),
-            delimiter=str(delimiter),
+            delimiter=source.delimiter(csv.get("delimiter"), ("csv", "delimiter")),
             missing=tuple(
                 text.lower() for text in self._texts(csv.get("missing"), ("csv", "missing"), "")
             ),
@@ -257,16 +243,6 @@ class _Reader:
         source.fields(given, path, names, ())
         found: dict[str, float] = {}
         for name in names:
-            value = given.get(name, 1.0)
-            most = 1.0 if name.startswith(("missing", "share")) else float("inf")
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            if not plain or not 0 <= value <= most:
-                source.fault(
-                    (section, name),
-                    f"{name} must be a number of at least 0"
-                    + (" and at most 1" if most == 1 else "")
-                    + f", was {value!r}",
-                )
-                value = 1.0
-            found[name] = float(value)
+            most = 1.0 if name.startswith(("missing", "share")) else math.inf
+            found[name] = source.number(given.get(name, 0.0), (*path, name), name, most)
         return found

@@ -110,7 +110,7 @@ def table_spec(name: str, registry: Registry | None = None) -> TableSpec:
     """
     declared = registry or load_registry()
     if name not in table_names():
-        raise PlatformError(f"no table {name} is declared{hint(name, table_names())}")
+        raise PlatformError(f"no table {name} is declared{hint(name, table_names())}", misused=True)
     if name == "training_dataset":
         return _training_dataset(declared)
     if name == "online_features":

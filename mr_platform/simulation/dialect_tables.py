@@ -169,6 +169,7 @@ def output_dialect(name: str) -> OutputDialect:
         raise SettingsError(
             f"the simulator writes no dialect {name}",
             next_step=f"Use one of {', '.join(OUTPUT_DIALECTS)}",
+            misused=True,
         )
     return OUTPUT_DIALECTS[name]
 

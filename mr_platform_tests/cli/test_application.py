@@ -9,7 +9,7 @@ import pytest
 
 from mr_platform.cli import application
 from mr_platform.cli.application import COMMANDS, fault_document, root
-from mr_platform.errors import InputFileError
+from mr_platform.errors import InputFileError, PlatformError
 from mr_platform_tests.cli.conftest import Run, document
 
 
@@ -81,6 +81,17 @@ def test_a_platform_error_is_one_line_with_place_fault_and_next_step(
     assert result.exit_code == 1
     assert result.stderr == "error: a.csv: is empty. Send it again\n"
     assert result.stdout == ""
+
+
+def test_a_call_that_no_home_could_serve_leaves_with_the_code_of_wrong_usage(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raising(PlatformError("there is no figure beauty", place="--by", misused=True), monkeypatch)
+    result = run("home")
+    assert (result.exit_code, result.stderr) == (2, "error: --by: there is no figure beauty\n")
+    assert document(run("home", "--json"))["error"]["fault"] == "there is no figure beauty"
+    raising(InputFileError("nothing of this book is stored", place="sense"), monkeypatch)
+    assert run("home").exit_code == 1
 
 
 def test_under_json_the_fault_is_a_document(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,9 @@ def test_what_the_source_lacks_is_told(
     monkeypatch.setattr(
         "mr_platform.pictures.source_gaps.source_gaps", lambda day: (f"{day.symbol} lacks futures",)
     )
+    # what is drawn of them is tested with the picture
+    paths = (tmp_path / "page.html", tmp_path / "picture.png")
+    monkeypatch.setattr("mr_platform.cli.day.write_day", lambda read, folder: paths)
     asked = ["day", "NIFTY", "2025-09-03", "--out", tmp_path, "--home", home]
     assert "NIFTY lacks futures" in run(*asked).stderr
     assert document(run(*asked, "--json"))["gaps"] == ["NIFTY lacks futures"]

@@ -1,20 +1,49 @@
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from mr_platform.cli import portfolio_demo
 from mr_platform.cli.demo import find_real_data
 from mr_platform.errors import PlatformError
 from mr_platform_tests.cli.conftest import Run, document
 
+CHAIN = Path("options", "chain", "symbol=NIFTY", "NIFTY_2026-08-18.parquet")
+RAW = Path("options", "raw", "chiragaibooks_nifty_1min", "option_chain_20260803.parquet")
+PAGES = Path("options", "raw", "rohmhatre_2019_15min", "legacy_csv_2019-05-23.tar.gz")
+RESULTS = Path("strategies", "test_data_small_2500.csv")
+
+
+def sample(real: Path, folder: Path) -> Path:
+    """One day cut to its two nearest expiries, a short raw day, the pages of one expiry."""
+    for name in (CHAIN, RAW, PAGES, RESULTS):
+        (folder / name).parent.mkdir(parents=True)
+    chain = pl.read_parquet(real / CHAIN)
+    near = chain["expiry_date"].unique().sort()[:2].to_list()
+    chain.filter(pl.col("expiry_date").is_in(near)).write_parquet(folder / CHAIN)
+    for name in (RAW, RESULTS):
+        (folder / name).symlink_to(real / name)
+    with tarfile.open(real / PAGES) as whole, tarfile.open(folder / PAGES, "w:gz") as cut:
+        for member in whole.getmembers():
+            if "/NIFTY/13JUN2019/" in f"/{member.name}":
+                cut.addfile(member, whole.extractfile(member))
+    return folder
+
 
 @pytest.mark.real_data
+@pytest.mark.parametrize("part", ["sampled", pytest.param("whole", marks=pytest.mark.slow)])
+@pytest.mark.timeout(900)  # the whole of it, on a busy machine
 def test_the_demo_runs_on_real_files_and_their_raw_forms(
-    run: Run, tmp_path: Path, real_data: Path
+    run: Run, tmp_path: Path, real_data: Path, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["demo", "--days", 1, "--data", real_data, "--home", tmp_path]
-    result = run(*arguments, "--json")
+    data, home = real_data, tmp_path / "home"
+    if part == "sampled":
+        data = sample(real_data, tmp_path / "data")
+        monkeypatch.setattr(portfolio_demo, "EVALUATIONS", 60)
+    result = run("demo", "--days", 1, "--data", data, "--home", home, "--json")
     assert result.exit_code == 0
     chain, raw, pages = document(result)["summaries"]
     for summary in (chain, raw, pages):
@@ -38,8 +67,8 @@ def test_the_demo_runs_on_real_files_and_their_raw_forms(
     assert len(portfolios["portfolios"]) == 8
     assert (portfolios["faults"], portfolios["checks"]["failed"]) == ([], 0)
     assert Path(portfolios["page"]).is_file()
-    assert raw["home"] == str(tmp_path / "raw-forms")
-    assert pages["home"] == str(tmp_path / "snapshot-csvs")
+    assert raw["home"] == str(home / "raw-forms")
+    assert pages["home"] == str(home / "snapshot-csvs")
 
 
 @pytest.mark.slow

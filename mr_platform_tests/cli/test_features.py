@@ -42,7 +42,7 @@ def test_describe_knows_the_option_chain_by_either_name(run: Run) -> None:
 def test_describe_of_a_mistyped_name_shows_near_ones(run: Run) -> None:
     name = document(run("features", "list", "--component", "c4", "--json"))["columns"][0]["name"]
     result = run("features", "describe", f"{name}x")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"Near: {name}" in result.stderr
 
 

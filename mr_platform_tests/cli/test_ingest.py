@@ -169,6 +169,8 @@ def test_a_full_disk_is_told_as_such_and_the_tables_stay_whole(
         "import resource, signal, sys\n"
         "from mr_platform.cli import main\n"
         "from mr_platform.gateways import partition_files\n"
+        "from mr_platform.orchestration import failures\n"
+        "failures.RETRY_WAIT_SECONDS = 0.0\n"
         "real = partition_files.write_partition\n"
         "def limited(*arguments, **more):\n"
         "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

@@ -146,5 +146,5 @@ def test_nothing_to_make_is_told_with_the_next_step(
 
 def test_an_unknown_asset_names_the_near_one(run: Run, tmp_path: Path) -> None:
     result = run("materialize", "option_chian", "--home", tmp_path)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("error: option_chian: no such asset. Near: option_chain; `mr ")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +84,27 @@ def test_under_json_the_same_file_again_is_told_as_there(
     told = document(run(*words, "--json"))
     assert told["loaded"]["months_replaced"] == []
     assert told["files"][0]["status"] == "already there"
+
+
+@pytest.mark.slow
+def test_bars_of_regimes_are_told_by_the_rows_that_took_one(run: Run, tmp_path: Path) -> None:
+    header = "Date,Time,Market Regime,Confidence Score,Transition Threshold Score"
+    bar = "09:15:00,Vol_Crush,0.8,0.4"
+    file = csv(tmp_path, "weekly.csv", *LINES)
+    used = csv(tmp_path, "used.csv", f"2024-01-04,{bar}", header=header)
+    unused = csv(tmp_path, "unused.csv", f"2023-01-02,{bar}", header=header)
+
+    words = ["portfolio", "load", file, "--home", tmp_path / "home"]
+    one = run(*words, "--book", "one", "--regimes", used)
+    none = run(*words, "--book", "none", "--regimes", unused)
+
+    assert re.search(r"^regimes from bars +1 of 3 rows$", one.stdout, re.M), one.output
+    assert "no row took" not in one.stdout
+    assert re.search(r"^regimes from bars +0 of 3 rows$", none.stdout, re.M), none.output
+    assert (
+        "warning: no row took a regime from the bars: bars are of 2023-01-02 to 2023-01-02, "
+        "rows of 2024-01-04 to 2024-02-01" in none.stdout
+    )
 
 
 @pytest.mark.slow
@@ -211,7 +237,7 @@ def test_a_missing_file_is_told_before_anything_is_made(run: Run, tmp_path: Path
 def test_a_name_that_cannot_be_a_books_is_refused(run: Run, tmp_path: Path, book: str) -> None:
     file = csv(tmp_path, "good.csv", *LINES)
     result = run("portfolio", "load", file, "--book", book, "--home", tmp_path / "home")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"error: {book!r} cannot name a book" in result.stderr
     assert "64 letters, digits, _ and -" in result.stderr
 
@@ -220,29 +246,7 @@ def test_load_without_files_is_wrong_usage(run: Run) -> None:
     assert run("portfolio", "load").exit_code == 2
 
 
-# ---------------------------------------------------------------- books, metrics, export
-
-
-def test_books_lists_what_is_landed_and_stored(run: Run, book_home: Path) -> None:
-    told = document(run("portfolio", "books", "--home", book_home, "--json"))
-    (book,) = [row for row in told["books"] if row["book"] == "sensex"]
-    assert (book["files"], book["strategies"]) == (1, BOOK_STRATEGIES)
-    stray = book_home / "landing" / "strategy_books" / "notes.pdf"
-    stray.write_text("")
-    try:
-        text = run("portfolio", "books", "--home", book_home).stdout
-    finally:
-        stray.unlink()
-    assert "not of any book: strategy_books/notes.pdf: is neither CSV nor Parquet" in text
-
-
-def test_a_home_without_books_tells_how_to_make_one(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "landing").mkdir()
-    result = run("portfolio", "books", "--home", tmp_path)
-    assert (result.exit_code, result.stdout) == (
-        0,
-        "no book yet; mr portfolio load FILE makes one\n",
-    )
+# ---------------------------------------------------------------- metrics, export
 
 
 def test_metrics_are_ranked_by_the_figure_asked_for(run: Run, book_home: Path) -> None:
@@ -260,8 +264,41 @@ def test_metrics_are_ranked_by_the_figure_asked_for(run: Run, book_home: Path) -
 
 def test_a_misspelt_figure_names_the_near_one(run: Run, book_home: Path) -> None:
     result = run("portfolio", "metrics", "sensex", "--by", "sharp", "--home", book_home)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "--by: there is no figure sharp. Near: sharpe. Figures: roi, " in result.stderr
+
+
+def test_names_that_nothing_has_are_wrong_usage_and_what_is_not_here_is_not(
+    run: Run, book_home: Path
+) -> None:
+    """One rule for all commands: 2 is a call that no home could serve."""
+    wrong_anywhere = [
+        ["portfolio", "metrics", "sensex", "--by", "beauty"],
+        ["portfolio", "optimize", "sensex", "--algorithms", "magic"],
+        ["portfolio", "optimize", "sensex", "--metric", "beauty"],
+        ["portfolio", "optimize", "sensex", "--rules", "beauty"],
+        ["portfolio", "optimize", "sensex", "--sizes", "1"],
+        ["portfolio", "optimize", "sensex", "--form", "odd"],
+        ["portfolio", "zones", "sensex", "--algorithm", "magic"],
+        ["materialize", "option_chian"],
+        ["materialize", "group:features_of_old"],
+        ["status", "--asset", "option_chian"],
+        ["features", "describe", "c1_beauty"],
+    ]
+    not_in_this_home = [
+        ["portfolio", "metrics", "sense"],
+        ["portfolio", "optimize", "sense"],
+        ["portfolio", "optimize", "sensex", "--sizes", str(BOOK_STRATEGIES + 1)],
+        ["portfolio", "report", "sense"],
+        ["portfolio", "load", "absent.csv"],
+        ["table", "history", "nombers"],
+        ["materialize", "option_chain", "--dates", "2022-12-01"],
+    ]
+    for code, calls in ((2, wrong_anywhere), (1, not_in_this_home)):
+        for words in calls:
+            result = run(*words, "--home", book_home)
+            assert (words, result.exit_code) == (words, code), result.output
+            assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(
@@ -300,6 +337,7 @@ def test_an_export_holds_one_column_a_strategy(
         "rows": BOOK_ROWS,
         "strategies": BOOK_STRATEGIES,
         "unit": "rupees",
+        "unit_in_file": ending == "parquet",
     }
     source = pl.read_csv(book_file, try_parse_dates=True)
     read = pl.read_csv(out, try_parse_dates=True) if ending == "csv" else pl.read_parquet(out)
@@ -308,10 +346,28 @@ def test_an_export_holds_one_column_a_strategy(
     assert read.sort("Date").select(names).equals(source.sort("Date").select(names))
 
 
+@pytest.mark.slow
+def test_per_cent_stays_per_cent_in_parquet_and_is_warned_of_in_csv(
+    run: Run, tmp_path: Path
+) -> None:
+    home = ["--home", tmp_path / "home"]
+    (tmp_path / "zones.csv").write_text(ENHANCED)
+    assert run("portfolio", "load", tmp_path / "zones.csv", *home).exit_code == 0
+    out = tmp_path / "again.parquet"
+    told = run("portfolio", "export", "zones", "--out", out, *home)
+    assert "warning" not in told.output
+    loaded = document(run("portfolio", "load", out, *home, "--json"))["loaded"]
+    assert loaded["pnl_unit"] == "percent"
+    told = run("portfolio", "export", "zones", "--out", tmp_path / "again.csv", *home)
+    assert told.exit_code == 0
+    assert "cannot say that its values are per cent" in told.stdout
+    assert "Export to NAME.parquet" in told.stdout
+
+
 def test_another_ending_is_refused(run: Run, book_home: Path, tmp_path: Path) -> None:
     out = tmp_path / "sensex.xlsx"
     result = run("portfolio", "export", "sensex", "--out", out, "--home", book_home)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "neither .parquet nor .csv. Name it NAME.parquet or NAME.csv" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -402,7 +458,7 @@ def test_materialize_says_that_books_have_commands_of_their_own(
     run: Run, book_home: Path, table: str
 ) -> None:
     result = run("materialize", table, "--home", book_home)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"{table}: is made for a book of strategies" in result.stderr
     assert "mr portfolio load, optimize or report" in result.stderr
 
@@ -415,3 +471,38 @@ def test_ingest_of_a_strategy_file_names_the_right_command(
     (file,) = document(result)["files"]
     assert file["status"] == "unusable"
     assert "remove it from landing and call mr portfolio load FILE" in file["fault"]
+
+
+CALM = """
+import sys, time
+from mr_platform.cli import main
+from mr_platform.orchestration.assets import portfolios
+def wait(*_, **__):
+    print("under way", flush=True)
+    time.sleep(60)
+portfolios.load_book = wait
+sys.argv = ["mr", "portfolio", "load", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_reaches_all_processes_of_a_command_and_prints_one_line(
+    tmp_path: Path, book_file: Path
+) -> None:
+    """The terminal interrupts the whole group: what a step started beside it as well."""
+    words = [sys.executable, "-c", CALM, book_file, "--book", "b", "--home", tmp_path / "home"]
+    with subprocess.Popen(
+        list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as command:  # fmt: skip
+        assert command.stdout is not None
+        assert command.stdout.readline() == "under way\n"
+        os.killpg(command.pid, signal.SIGINT)
+        out, err = command.communicate(timeout=50)
+    assert command.returncode == 130
+    assert out == ""
+    assert [line for line in err.splitlines() if line] == [
+        "loading weekly results.csv into the book b",
+        "interrupted; what is materialised stays, run again to resume",
+    ]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
-from mr_platform.cli.portfolio_search import SizesParameter
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.orchestration import book_search
 from mr_platform_tests.cli.conftest import BOOK_STRATEGIES, Run, document
+from mr_platform_tests.orchestration.small_books import zone_sheet
 
 TWO = "hill_climbing,random_search"
 
@@ -25,27 +25,7 @@ def optimize(run: Run, home: Path, *more: object) -> Any:
     return document(result)
 
 
-# ---------------------------------------------------------------- sizes
-
-
-@pytest.mark.parametrize(
-    ("text", "sizes"),
-    [
-        ("37", (37,)),
-        ("5:7", (5, 6, 7)),
-        ("9,5", (5, 9)),
-        ("5:6,6,8:8", (5, 6, 8)),
-    ],
-)
-def test_sizes_are_numbers_ranges_and_lists(text: str, sizes: tuple[int, ...]) -> None:
-    assert SizesParameter().convert(text, None, None) == sizes
-    assert SizesParameter().convert(sizes, None, None) == sizes
-
-
-@pytest.mark.parametrize("text", ["", "five", "5:", ":5", "5-7", "5,,6", "5.5", "-5", "7:5"])
-def test_what_is_no_list_of_sizes_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        SizesParameter().convert(text, None, None)
+# ---------------------------------------------------------------- what cannot be
 
 
 def test_wrong_sizes_are_wrong_usage(run: Run, book_home: Path) -> None:
@@ -57,7 +37,7 @@ def test_wrong_sizes_are_wrong_usage(run: Run, book_home: Path) -> None:
 @pytest.mark.parametrize("size", [0, 1, 101])
 def test_a_size_outside_the_bounds_is_refused(run: Run, book_home: Path, size: int) -> None:
     result = run("portfolio", "optimize", "sensex", "--sizes", size, "--home", book_home)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"{size} is no size of a portfolio. Give a number from 2 to 100" in result.stderr
 
 
@@ -66,10 +46,7 @@ def test_a_size_above_the_book_is_refused_before_anything_runs(run: Run, book_ho
     assert result.exit_code == 1
     assert f"the book has {BOOK_STRATEGIES} strategies" in result.stderr
     assert "41, 50" in result.stderr
-    assert f"Search sizes up to {BOOK_STRATEGIES}" in result.stderr
-
-
-# ---------------------------------------------------------------- what cannot be
+    assert f"up to {BOOK_STRATEGIES}, such as --sizes {BOOK_STRATEGIES // 2}" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -78,6 +55,10 @@ def test_a_size_above_the_book_is_refused_before_anything_runs(run: Run, book_ho
         ("--algorithms", "hill_climb", "Did you mean 'hill_climbing'?"),
         ("--algorithms", "magic", "Choose from genetic, simulated_annealing"),
         ("--metric", "beauty", "Choose one of ratio, roi, less max dd, win percentage"),
+        ("--parameter", "genetik.population=3", "Did you mean 'genetic'?"),
+        ("--parameter", "genetic.populace=3", "Did you mean 'population'?"),
+        ("--parameter", "genetic.population=0", "it must be at least 2. population: portfolios in"),
+        ("--balance-penalty", "2", "Say how many members each file should give"),
     ],
 )
 def test_unknown_names_are_told_with_the_known_ones(
@@ -85,7 +66,7 @@ def test_unknown_names_are_told_with_the_known_ones(
 ) -> None:
     words = ["portfolio", "optimize", "sensex", "--sizes", 5, option, value, "--home", book_home]
     result = run(*words)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert told in result.stderr
     assert result.stdout == ""
 
@@ -93,7 +74,7 @@ def test_unknown_names_are_told_with_the_known_ones(
 def test_an_algorithm_without_legacy_form_is_refused_when_named(run: Run, book_home: Path) -> None:
     words = ["--sizes", 5, "--form", "legacy", "--algorithms", "random_search"]
     result = run("portfolio", "optimize", "sensex", *words, "--home", book_home)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "random_search has no legacy form" in result.stderr
 
 
@@ -137,7 +118,18 @@ def test_two_sizes_by_two_algorithms(run: Run, book_home: Path) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split()[:4] == ["size", "algorithm", "form", "fitness"]
-    assert lines[-1] == f"report: {page}"
+    best_of_book = told["best"]
+    winner = f"{best_of_book['size']} strategies by {best_of_book['algorithm']}"
+    assert f"best of sensex: {winner}, fitness {best_of_book['fitness']:.4f}" in lines
+    assert told["report_warnings"]
+    assert {f"warning: {line}" for line in told["report_warnings"]} < set(lines)
+    assert lines[-5:] == [
+        f"report: {page}",
+        "",
+        "next",
+        "  mr portfolio report sensex --run-folder FOLDER",
+        "  mr portfolio metrics sensex",
+    ]
     assert "searching sensex: 1/1 sensex|005: " in result.stderr
     again = [line.split()[:4] for line in lines if line.split()[:1] == ["5"]]
     assert [row[1] for row in again] == ["hill_climbing", "random_search"]
@@ -146,13 +138,44 @@ def test_two_sizes_by_two_algorithms(run: Run, book_home: Path) -> None:
     )
 
 
+def test_parameters_and_balance_reach_the_search(run: Run, book_home: Path) -> None:
+    words = ["--sizes", 11, "--algorithms", "genetic", "--parameter", "genetic.population=30",
+             "--parameter", "genetic.elite=0.2", "--balance", "weekly results.csv=9",
+             "--balance-penalty", 0.25]  # fmt: skip
+    (row,) = optimize(run, book_home, *words)["portfolios"]
+
+    parameters = json.loads(row["parameters"])
+    asked = [parameters[name] for name in ("population", "elite", "mutation")]
+    assert asked == [30, 0.2, 0.03], "the last is the default"
+    assert json.loads(row["balance"]) == {
+        "desired": {"weekly results.csv": 9}, "penalty_factor": 0.25,
+    }  # fmt: skip
+    assert row["fitness"] == pytest.approx(row["ratio"] - 10 * row["correlation"] - 2 * 0.25)
+
+
+def test_files_that_the_book_does_not_have_are_told_with_those_it_has(
+    run: Run, book_home: Path
+) -> None:
+    words = ["--sizes", 5, "--balance", "july.csv=9", "--home", book_home]
+    result = run("portfolio", "optimize", "sensex", *words)
+    assert result.exit_code == 1
+    assert "balanced mode names july.csv" in result.stderr
+    assert "Its files: weekly results.csv" in result.stderr
+
+
 @pytest.mark.slow
 def test_another_seed_finds_other_portfolios(run: Run, book_home: Path) -> None:
-    one = ["--sizes", 8, "--algorithms", "random_search"]
-    first, second, third = (
-        optimize(run, book_home, *one, "--seed", seed)["portfolios"][0]["fitness"]
-        for seed in (1, 2, 1)
-    )
+    words = ["portfolio", "optimize", "sensex", "--sizes", 8, "--algorithms", "random_search"]
+
+    def noted(seed: int) -> str:
+        # what stays stored is the better one of all seeds
+        result = run(*words, "--evaluations", 200, "--seed", seed, "--home", book_home)
+        assert result.exit_code == 0, result.output
+        (note,) = (line for line in result.stderr.splitlines() if "sensex|008: " in line)
+        return note.partition("sensex|008: ")[2].split()[0]
+
+    first, second, third = (noted(seed) for seed in (1, 2, 1))
+    assert float(first) > 0
     assert first == third
     assert first != second
 
@@ -203,6 +226,38 @@ def test_a_search_that_is_broken_off_goes_on_and_finds_the_same(
         [row[key] for key in keys] for row in whole
     ]
     assert SearchCheckpoints(book_home / "search_checkpoints").names() == []
+
+
+# ---------------------------------------------------------------- zones
+
+
+def test_zones_tell_what_was_searched_and_what_to_do_next(run: Run, tmp_path: Path) -> None:
+    home, file = ["--home", tmp_path / "home"], tmp_path / "enhanced.csv"
+    zone_sheet().write_csv(file)
+    assert run("portfolio", "load", file, *home).exit_code == 0
+
+    refused = run("portfolio", "zones", "enhanced", *home)
+    assert refused.exit_code != 0
+    assert "portfolios of 10, 11 members cannot be made of 6 strategies" in refused.stderr
+
+    words = ["portfolio", "zones", "enhanced", "--sizes", "2:3", "--evaluations", 60, *home]
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["A", "B"]
+    assert lines[4:] == [
+        "",
+        "searched with hill_climbing, sizes 2, 3, up to 60 evaluations for each zone and size, "
+        "seed 2024",
+        "",
+        "next",
+        "  mr portfolio report enhanced",
+        "  mr portfolio optimize enhanced --zones collapsed",
+    ]
+
+    words = ["--sizes", 3, "--algorithms", "random_search", "--evaluations", 20, *home]
+    text = run("portfolio", "optimize", "enhanced", *words).stdout
+    assert "  mr portfolio zones enhanced" in text.splitlines(), "its rows have zones"
 
 
 # ---------------------------------------------------------------- report

@@ -34,7 +34,7 @@ def test_a_fault_is_injected_by_name(run: Run, tmp_path: Path) -> None:
 
 def test_an_unknown_dialect_names_the_known_ones(run: Run, tmp_path: Path) -> None:
     result = run(*DAY, "--dialect", "excel", "--out", tmp_path)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "legacy_parquet" in result.stderr
 
 

@@ -61,6 +61,13 @@ def test_json_goes_to_stdout_alone_and_progress_to_stderr(
     assert err == "working: 1/2 first\nworking: 2/2\n"
 
 
+def test_notes_are_for_people_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(str(tmp_path), as_json=True).note("by the way")
+    assert capsys.readouterr() == ("", "")
+    Terminal(str(tmp_path), as_json=False).note("by the way")
+    assert capsys.readouterr() == ("", "by the way\n")
+
+
 def test_text_is_for_people_only_without_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,7 +99,8 @@ def test_a_home_that_is_not_there_is_told_with_the_near_one_and_not_made(tmp_pat
         assert told.value.place == "--home"
         assert told.value.fault == f"there is no home at {typo}"
         assert str(told.value.next_step).startswith(f"Near: {tmp_path / 'regime'}. ")
-        assert "`mr demo` or `mr ingest PATH` makes one" in str(told.value.next_step)
+        ways = "`mr demo`, `mr ingest PATH` or `mr portfolio load FILE` makes one"
+        assert ways in str(told.value.next_step)
     assert not typo.exists()
 
 

@@ -12,6 +12,7 @@ import zstandard
 
 from mr_platform.errors import InputFileError
 from mr_platform.gateways.strategy_files import LandedStrategies, LineEnds
+from mr_platform.gateways.wide_export import write_wide
 
 SHEET = b"Date,Day,S1,S2\n2024-01-04,Thursday,1.5,-2\n2024-01-11,Thursday,,3e2\n"
 BODY = SHEET.partition(b"\n")[2]
@@ -211,3 +212,15 @@ def test_a_parquet_file_damaged_inside_is_found_when_it_is_read(tmp_path):
 
     with pytest.raises(InputFileError, match="is a damaged Parquet file"):
         list(source.frames())
+
+
+def test_a_parquet_file_tells_the_unit_that_its_export_wrote_and_others_none(tmp_path):
+    frame = pl.DataFrame({"Date": ["2024-01-04"], "S1": [1.5]})
+    write_wide(frame, tmp_path / "told.parquet", "percent")
+    frame.write_parquet(tmp_path / "silent.parquet")
+
+    told = LandedStrategies(tmp_path / "told.parquet", "told.parquet").header
+    silent = LandedStrategies(tmp_path / "silent.parquet", "silent.parquet").header
+
+    assert (told.pnl_unit, silent.pnl_unit) == ("percent", None)
+    assert landed(tmp_path, SHEET).header.pnl_unit is None

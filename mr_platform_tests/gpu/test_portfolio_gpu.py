@@ -1,5 +1,6 @@
 """Fitness of portfolios and correlations of pairs by CuPy are those of the CPU, within 1e-9.
 
+Searches over such batches find the same portfolios.
 Skipped where CuPy finds no device; ``make test-gpu`` turns that into a failure.
 """
 
@@ -23,6 +24,9 @@ from mr_platform.portfolio.array_evaluation import ArrayEvaluator
 from mr_platform.portfolio.array_tiles import array_pair_statistics
 from mr_platform.portfolio.correlation_tiles import PairSettings, PairStatistics, pair_statistics
 from mr_platform.portfolio.fitness import METRICS, LegacyFitness
+from mr_platform.portfolio.search.algorithms import ALGORITHMS
+from mr_platform.portfolio.search.engine import Budget
+from mr_platform.portfolio.search.searches import Search, run_searches
 
 ANSWER = cupy_answer()
 
@@ -101,6 +105,25 @@ def test_statistics_of_pairs_are_those_of_the_cpu(
             assert one == other, field.name
         else:
             assert_array_equal(one, other, err_msg=field.name)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_searches_on_the_device_find_the_portfolios_of_the_cpu(
+    workers: int, gpu: ArrayEngine
+) -> None:
+    # without equal or constant strategies: where portfolios tie, either may be taken
+    returns = np.random.default_rng(3).normal(20.0, 900.0, (82, 300))
+    searches = [Search(name, 12) for name in ALGORITHMS]
+    searches += [Search("genetic", 12, "legacy"), Search("particle_swarm", 12, "legacy")]
+
+    found = run_searches(
+        ArrayEvaluator(LegacyFitness(), returns, gpu), searches, Budget(2_000), 7, workers=workers
+    )
+
+    expected = run_searches(LegacyFitness().over(returns), searches, Budget(2_000), 7)
+    for one, other in zip(found, expected, strict=True):
+        assert one.members.tolist() == other.members.tolist(), one.algorithm
+        assert (one.fitness, one.evaluations) == (other.fitness, other.evaluations), "to the bit"
 
 
 def test_a_band_beyond_the_memory_is_told(gpu: ArrayEngine) -> None:

@@ -15,13 +15,16 @@ import polars as pl
 
 from mr_platform.config.settings import ParquetSettings, SearchSettings
 from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.gateways.strategy_landing import StrategyLanding
+from mr_platform.orchestration.book_search import search_book
 from mr_platform.orchestration.strategy_books import (
     BOOK_TABLES,
     LoadReport,
     StoredBook,
     load_book,
     read_book,
+    write_part,
 )
 from mr_platform.portfolio.strategy_headers import StrategyChoice
 from mr_platform.trading_calendar import trading_days
@@ -178,3 +181,14 @@ def order(**asked: object) -> SearchSettings:
             **asked,
         }
     )
+
+
+def search(shelf: Shelf, size: int, **asked: object) -> None:
+    """Search one size of the book and store what was found; a larger size is searched later."""
+    kept = SearchCheckpoints(shelf.home / "checkpoints")
+    asked = {"algorithms": ["hill_climbing", "random_search"], "evaluations": 60, **asked}
+    at = dt.datetime(2026, 7, 26, 16, 32, 51, tzinfo=dt.UTC) + dt.timedelta(minutes=size)
+    book = shelf.read()
+    found = search_book(book, size, order(**asked), kept, len, at=at).rows(book)
+    for table, rows in zip(("portfolios", "portfolio_members"), found, strict=True):
+        write_part(shelf.lakehouse, table, rows, BOOK, f"{size:03}")

@@ -12,10 +12,12 @@ import pytest
 from mr_platform.errors import InputFileError
 from mr_platform.gateways.strategy_landing import StrategyLanding
 from mr_platform.orchestration.book_files import (
+    bars_not_used,
     book_fingerprint,
     file_rows,
     read_file,
     read_regimes,
+    regimes_taken,
     with_regimes,
 )
 from mr_platform.portfolio.book_sheets import LABELS_SCHEMA
@@ -97,3 +99,43 @@ def test_the_fingerprint_follows_content_and_place(
     assert book_fingerprint(landing.files_of("mine")) == before
     (landing.folder / "mine" / "july.csv").write_text(SHEET.replace("1,-1", "1,-2"), "utf-8")
     assert book_fingerprint(landing.files_of("mine")) != before
+
+
+def rows_of(*days: dt.date, start: str | None = None, regime: str | None = None) -> pl.DataFrame:
+    at = None if start is None else dt.time.fromisoformat(start)
+    given = {"date": list(days), "start_time": [at] * len(days), "market_regime": regime}
+    return pl.DataFrame({name: given.get(name) for name in LABELS_SCHEMA}, schema=LABELS_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("rows", "taken", "why"),
+    [
+        (rows_of(dt.date(2023, 1, 2), dt.date(2023, 1, 3), start="14:00"), 1, None),
+        (
+            rows_of(dt.date(2023, 1, 3), dt.date(2023, 1, 4), start="14:00"),
+            0,
+            "bars are of 2023-01-02 to 2023-01-02, rows of 2023-01-03 to 2023-01-04",
+        ),
+        (
+            rows_of(dt.date(2023, 1, 2), start="09:14"),
+            0,
+            "1 rows are of days with bars, but start before the first bar is known",
+        ),
+        (
+            rows_of(dt.date(2023, 1, 2), start="14:00", regime="Vol_Crush"),
+            0,
+            "all rows of the files say theirs themselves",
+        ),
+    ],
+    ids=["one of two days", "other days", "too early", "told by the rows"],
+)
+def test_rows_that_took_a_regime_are_counted_and_why_none_did_is_told(
+    rows: pl.DataFrame, taken: int, why: str | None, landing: StrategyLanding
+) -> None:
+    (file,) = [file for file in landing.files_of("mine") if file.holds_regimes]
+    bars = [read_regimes(file)]
+
+    assert regimes_taken(rows, with_regimes(rows, bars)) == taken
+    if why is not None:
+        told = bars_not_used(rows, bars)
+        assert told == f"no row took a regime from the bars: {why}"

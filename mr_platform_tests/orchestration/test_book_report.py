@@ -1,45 +1,42 @@
-"""The page of a book and its legacy run folder, gathered from stored portfolios."""
+"""The page of a book, gathered from stored portfolios."""
 
 from __future__ import annotations
 
-import datetime as dt
 import html
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from mr_platform.config.settings import BalanceSettings, ZoneSettings
 from mr_platform.errors import InputFileError
-from mr_platform.gateways.run_folders import read_run_folder, write_run_folder
-from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.gateways.storage_faults import StorageError
 from mr_platform.orchestration import book_report
+from mr_platform.orchestration.book_measure import Measure
 from mr_platform.orchestration.book_report import (
     WrittenReport,
     gather_report,
-    legacy_run,
+    measure_text,
     summary_text,
     write_report,
 )
-from mr_platform.orchestration.book_search import search_book
+from mr_platform.orchestration.book_zones import ZoneConfig, zone_rows
 from mr_platform.orchestration.strategy_books import write_part
+from mr_platform.pictures.portfolio_page import Origin
 from mr_platform.portfolio import legacy_metrics
-from mr_platform.portfolio.run_folder import read_run, run_files
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet
+from mr_platform_tests.orchestration.small_books import (
+    BOOK,
+    Shelf,
+    names,
+    order,
+    search,
+    sheet,
+    zone_sheet,
+)
+from mr_platform_tests.portfolio.found_portfolios import lone_report
 
 CAP = 0.25
-AT = dt.datetime(2026, 7, 26, 16, 32, 51)
-
-
-def search(shelf: Shelf, size: int, **asked: object) -> None:
-    """Search one size and store what was found; a larger size is searched later."""
-    kept = SearchCheckpoints(shelf.home / "checkpoints")
-    asked = {"algorithms": ["hill_climbing", "random_search"], "evaluations": 60, **asked}
-    book = shelf.read()
-    at = AT.replace(tzinfo=dt.UTC) + dt.timedelta(minutes=size)
-    portfolios, members = search_book(book, size, order(**asked), kept, len, at=at).rows(book)
-    write_part(shelf.lakehouse, "portfolios", portfolios, BOOK, f"{size:03}")
-    write_part(shelf.lakehouse, "portfolio_members", members, BOOK, f"{size:03}")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +67,11 @@ def own_shelf(unsearched: Shelf, tmp_path: Path) -> Shelf:
     return unsearched.copied(tmp_path / "home")
 
 
+def notes_alone(_: object, origin: Origin, *, notes: tuple[str, ...], **__: object) -> str:
+    """In the place of a page, whose pictures have their tests."""
+    return "\n".join((origin.measure, *notes))
+
+
 def test_the_page_is_one_whole_file_in_a_folder_made_for_it(written: WrittenReport) -> None:
     assert written.page.name == "sensex.html"
     assert [path.name for path in written.page.parent.iterdir()] == ["sensex.html"]
@@ -93,6 +95,10 @@ def test_the_page_has_the_figures_the_members_and_the_file(
     assert f"| size | {best.size} |" in written.summary
     assert written.summary == summary_text(gathered.facts)
     assert any("40 rows" in warning for warning in written.warnings), written.warnings
+    assert f"sensex: {best.size} of 12 strategies, best by ratio" in text
+    assert "ratio − 10 × mean correlation" in text
+    assert "3, 4 members; 240 portfolios judged; seed 7" in text
+    assert 'id="zones"' not in text, "no zone was searched"
 
 
 def test_facts_are_those_of_every_stored_portfolio(shelf: Shelf) -> None:
@@ -112,69 +118,10 @@ def test_facts_are_those_of_every_stored_portfolio(shelf: Shelf) -> None:
     )
 
 
-def test_a_run_folder_is_read_back_with_the_same_figures(shelf: Shelf, tmp_path: Path) -> None:
-    run = legacy_run(shelf.lakehouse, BOOK, AT, CAP)
-
-    folder = write_run_folder(tmp_path / "runs", run.folder_name, run_files(run))
-    again = read_run(read_run_folder(folder), str(folder))
-
-    assert folder.name == "run_20260726_163251"
-    assert again.portfolios == run.portfolios
-    assert [portfolio.size for portfolio in again.portfolios] == [3, 4]
-    assert again.best == run.best
-    assert again.strategies["strategy"].to_list() == list(names())
-    assert again.parameters == run.parameters
-    assert again.inversions is None
-    assert again.pictures == dict(run.pictures)
-    book = shelf.read()
-    stored = shelf.lakehouse.scan("portfolios").collect()
-    for portfolio in again.portfolios:
-        of_size = stored.filter(pl.col("size") == portfolio.size)
-        assert portfolio.fitness == of_size["fitness"].max()
-        columns = [book.returns.names.index(name) for name in portfolio.members]
-        total = book.returns.pnl[:, columns].mean(axis=1).sum()
-        assert portfolio.figures["roi"] == pytest.approx(total)
-
-
-def test_a_run_of_inverted_returns_tells_what_was_inverted(own_shelf: Shelf) -> None:
-    search(own_shelf, 4, inversion=True)
-
-    run = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
-
-    again = read_run(run_files(run), "run")
-    assert run.parameters.inverted
-    assert again.inversions is not None
-    losing = {
-        name
-        for name, total in zip(names(), own_shelf.read().returns.pnl.sum(axis=0), strict=True)
-        if total < 0
-    }
-    assert set(again.inversions["strategy"]) == losing
-    assert {name for name in again.strategies["strategy"] if name.endswith("_inv")} == {
-        f"{name}_inv" for name in losing
-    }
-    gathered = gather_report(own_shelf.lakehouse, BOOK, CAP)
-    assert gathered.current.preparation.inversion
-    assert set(gathered.current.returns.names) == set(again.strategies["strategy"])
-
-
-def test_a_run_of_sizes_with_a_gap_is_read_back(own_shelf: Shelf) -> None:
-    for size in (2, 4):
-        search(own_shelf, size, algorithms=["random_search"], evaluations=5)
-
-    run = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
-
-    again = read_run(run_files(run), "run")
-    assert [portfolio.size for portfolio in again.portfolios] == [2, 4]
-    assert (again.parameters.smallest, again.parameters.largest) == (2, 4)
-    assert again.portfolios == run.portfolios
-
-
 def test_portfolios_that_cannot_be_compared_are_left_out_and_counted(
     own_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # pages with pictures have their tests; here it is what is told beside them
-    monkeypatch.setattr(book_report, "portfolio_page", lambda *_, notes: "\n".join(notes))
+    monkeypatch.setattr(book_report, "portfolio_page", notes_alone)
     search(own_shelf, 2, metric="expectancy")
     search(own_shelf, 3)
     changed = sheet().with_columns(pl.col(names()[1]) - 500)
@@ -190,10 +137,8 @@ def test_portfolios_that_cannot_be_compared_are_left_out_and_counted(
     assert {one.size for one in gathered.facts.portfolios} == {5}, "searched last"
     assert gathered.current.left_out == 6
     assert gathered.current.metric == "roi"
-    run = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
-    assert run.parameters.metric == "roi", "that of the portfolios shown"
     written = write_report(own_shelf.lakehouse, BOOK, own_shelf.home, kelly_cap=CAP)
-    (left_out,) = (line for line in written.warnings if "left out" in line)
+    (left_out,) = (line for line in written.warnings if "are left out" in line)
     assert left_out.startswith("6 stored portfolios are left out")
     assert left_out in written.page.read_text("utf-8")
 
@@ -227,3 +172,114 @@ def test_a_book_without_portfolios_has_no_report(own_shelf: Shelf, tmp_path: Pat
             write_report(own_shelf.lakehouse, missing, tmp_path / "reports", kelly_cap=CAP)
 
     assert not (tmp_path / "reports").exists()
+
+
+def test_dates_held_out_are_judged_beside_those_searched(own_shelf: Shelf, tmp_path: Path) -> None:
+    search(own_shelf, 3, holdout=0.25)
+    search(own_shelf, 4, holdout=0.25, inversion=True)
+
+    gathered = gather_report(own_shelf.lakehouse, BOOK, CAP)
+
+    book, facts = own_shelf.read().returns, gathered.facts
+    later = facts.held_out
+    assert later is not None
+    assert (facts.dates.size, later.dates.size) == (30, 10)
+    columns = [
+        (book.names.index(name.removesuffix("_inv")), -1 if name.endswith("_inv") else 1)
+        for name in (gathered.current.returns.names[member] for member in facts.best.found.members)
+    ]
+    expected = sum(book.pnl[30:, column] * sign for column, sign in columns) / 4
+    assert later.best.rows == pytest.approx(expected)
+    written = write_report(own_shelf.lakehouse, BOOK, tmp_path, kelly_cap=CAP)
+    text = written.page.read_text("utf-8")
+    assert 'id="held_out"' in text
+    assert written.warnings[0].startswith("the last 10 dates (2024-02-13 to 2024-02-26) were held")
+    assert html.escape(written.warnings[0]) in text
+    assert written.warnings[-2] == (
+        "before the search the last 25 % of the dates were held out; strategies that lose on the "
+        "rows searched were inverted"
+    )
+    assert written.warnings[-1].startswith("2 stored portfolios are left out")
+    assert "{" not in "".join(written.warnings)
+    assert f"| ratio on dates held out | {later.best.legacy['ratio']:.6g} |" in written.summary
+
+
+@pytest.fixture(scope="module")
+def zoned(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """A book by zone, some of whose rows are left out, and the portfolios of its zones."""
+    made = Shelf(tmp_path_factory.mktemp("zoned"))
+    made.land("zones.csv", zone_sheet())
+    made.load()
+    search(made, 2, row_rules=["confidence filter"])
+    rows = zone_rows(made.read(), ZoneConfig(sizes=[2]), order(), ZoneSettings())
+    write_part(made.lakehouse, "zone_portfolios", rows, BOOK)
+    return made
+
+
+def test_rows_are_told_raw_and_weighted_and_zones_shown(zoned: Shelf, tmp_path: Path) -> None:
+    facts = gather_report(zoned.lakehouse, BOOK, CAP).facts
+    book = zoned.read()
+    assert facts.weighted is not None
+    kept = book.rows["regime_confidence"].to_numpy() >= 0.7
+    assert 0 < kept.sum() < book.returns.rows
+    rows = book.returns.pnl[:, facts.best.found.members].mean(axis=1)
+    told = facts.weighted.row(0, named=True)
+    assert told["roi_raw"] == pytest.approx(rows.sum())
+    assert told["roi_weighted"] == pytest.approx(rows[kept].sum())
+    assert facts.best.series.legacy["roi"] == pytest.approx(told["roi_weighted"])
+
+    written = write_report(zoned.lakehouse, BOOK, tmp_path, kelly_cap=CAP)
+    text = written.page.read_text("utf-8")
+    assert 'id="weights"' in text
+    assert 'id="zones"' in text
+    left_out = book.returns.rows - int(kept.sum())
+    assert any(
+        one.startswith(f"confidence filter: {left_out} of 40 rows left out")
+        for one in written.warnings
+    )
+    assert not any("mr portfolio zones" in one for one in written.warnings)
+
+
+def test_zones_that_were_searched_before_are_told_to_be_old(
+    zoned: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book_report, "portfolio_page", notes_alone)
+    own = zoned.copied(tmp_path / "home")
+    own.land("zones.csv", zone_sheet().with_columns(pl.col("strategy_1") + 1))
+    own.load()
+    search(own, 2)
+
+    written = write_report(own.lakehouse, BOOK, tmp_path, kelly_cap=CAP)
+
+    assert written.page.read_text("utf-8").endswith(
+        "the portfolios of the zones were searched on other returns than those stored; search them "
+        "again: mr portfolio zones sensex"
+    )
+    unknown = (
+        own.lakehouse.scan("zone_portfolios")
+        .collect()
+        .with_columns(data_key=pl.lit(None, pl.String))
+    )
+    write_part(own.lakehouse, "zone_portfolios", unknown.drop("book", "part"), BOOK)
+    written = write_report(own.lakehouse, BOOK, tmp_path, kelly_cap=CAP)
+    assert "it was not noted on which returns" in written.page.read_text("utf-8")
+
+
+def test_what_is_not_a_number_is_told_in_words() -> None:
+    gain = lone_report(np.array([[2.0], [1.0]]))
+    assert "| profit factor | ∞ |" in summary_text(gain)
+    nothing = lone_report(np.array([[1.0], [-1.0]]))
+    assert "| sortino | not defined |" in summary_text(nothing)
+    assert "| sortino | −∞ |" in summary_text(lone_report(np.array([[1.0], [-3.0]])))
+
+
+def test_the_measure_is_told_in_full() -> None:
+    assert measure_text(Measure("roi", 0, 0)) == "roi"
+    assert measure_text(Measure("ratio", 2.5, 300)) == (
+        "ratio − 2.5 × mean correlation (ratio and less max dd pay half of it below a drawdown of "
+        "300)"
+    )
+    balance = BalanceSettings(desired={"july.csv": 20, "august.csv": 17}, penalty_factor=0.5)
+    assert measure_text(Measure("ratio", 0, 0, balance)) == (
+        "ratio − 0.5 × members more or fewer than 20 of july.csv, 17 of august.csv"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from mr_platform.errors import InputFileError, PlatformError
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration.assets import portfolios
 from mr_platform.orchestration.book_partitions import BOOKS
 from mr_platform_tests.orchestration.book_graph import BookGraph, open_books
 from mr_platform_tests.orchestration.small_books import BOOK, sheet
@@ -106,7 +107,30 @@ def test_a_book_that_is_not_landed_is_told(graph: BookGraph) -> None:
     assert run.fault is not None
     assert "no file of this book is landed" in run.fault.message
     assert f"Books: {BOOK}" in run.fault.message
-    graph.instance.delete_dynamic_partition(str(BOOKS.name), "nifty")
+    assert graph.instance.get_dynamic_partitions(str(BOOKS.name)) == [BOOK]
+
+
+def test_a_first_load_that_fails_leaves_no_partition_and_a_further_one_the_books(
+    graph: BookGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot be used, and Ctrl-C, of a new book and of a known one."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    bad = graph.shelf.land("bad.csv", SHEET.drop("Date"), book="bad")
+    worse = graph.shelf.land("worse.csv", SHEET.drop("Date"))
+    try:
+        for book in ("bad", BOOK):
+            assert graph.load(book).fault is not None
+            with monkeypatch.context() as patched:
+                patched.setattr(portfolios, "load_book", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    graph.load(book)
+            assert graph.instance.get_dynamic_partitions(str(BOOKS.name)) == [BOOK]
+    finally:
+        bad.unlink()
+        worse.unlink()
 
 
 def test_a_search_that_is_interrupted_goes_on_where_it_was(

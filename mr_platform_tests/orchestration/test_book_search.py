@@ -6,13 +6,19 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from mr_platform.config.settings import SearchSettings, ZoneSettings
 from mr_platform.errors import PlatformError
+from mr_platform.gateways import array_engine
+from mr_platform.gateways.array_engine import ArrayEngineError
+from mr_platform.gateways.frame_engine import GpuAnswer
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration import book_search
 from mr_platform.orchestration.book_search import (
     SearchConfig,
     SearchOutcome,
@@ -23,6 +29,7 @@ from mr_platform.orchestration.book_search import (
 from mr_platform.orchestration.strategy_books import StoredBook, declared
 from mr_platform.parity.legacy_portfolio import naive_fitness
 from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet
+from mr_platform_tests.portfolio.held_arrays import HeldArrays
 
 ALL = (
     "genetic",
@@ -171,6 +178,102 @@ def test_what_is_asked_is_what_is_searched_and_told(
     assert (portfolios["correlation"].null_count() > 0) == (wanted.correlation_weight == 0)
 
 
+def test_parameters_are_searched_with_and_told(book: StoredBook, kept: SearchCheckpoints) -> None:
+    asked = {"algorithms": ["genetic", "random_search"], "evaluations": 90}
+    given = {"parameters": {"genetic": {"population": 7, "mutation": 0.5}}}
+    before = found(book, kept, **asked)
+    outcome = found(book, kept, **asked, **given)
+
+    told = [json.loads(text) for text in outcome.rows(book)[0]["parameters"]]
+
+    assert told == [
+        {"population": 7, "crossover": 0.8, "mutation": 0.5, "elite": 0.1, "tournament": 3,
+         "guide": 4.0},
+        {"batch": 500},
+    ]  # fmt: skip
+    assert bits(outcome)[0] != bits(before)[0]
+    assert bits(outcome)[1] == bits(before)[1], "parameters of another algorithm are of no account"
+    assert bits(found(book, kept, **asked, **given, workers=2)) == bits(outcome)
+    assert outcome.metadata()["search"].value["parameters"] == given["parameters"]
+
+
+def test_balanced_mode_is_searched_judged_and_told(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "home")
+    shelf.land("july.csv", sheet().select("Date", "Day", *names()[:7]))
+    shelf.land("august.csv", sheet().select("Date", "Day", *names()[7:]))
+    shelf.load()
+    halved, kept = shelf.read(), SearchCheckpoints(tmp_path / "kept")
+    asked = {"balance": {"desired": {"july.csv": 1, "august.csv": 3}, "penalty_factor": 1e6}}
+
+    for inversion in (False, True):
+        outcome = found(halved, kept, **asked, inversion=inversion)
+        portfolios, members = outcome.rows(halved)
+        assert bits(found(halved, kept, **asked, inversion=inversion, workers=2)) == bits(outcome)
+
+        assert set(portfolios["balance"]) == {
+            '{"desired": {"august.csv": 3, "july.csv": 1}, "penalty_factor": 1000000.0}'
+        }
+        for row in portfolios.to_dicts():
+            chosen = members.filter(algorithm=row["algorithm"])["name"]
+            in_july = sum(name.removesuffix("_inv") in names()[:7] for name in chosen)
+            assert in_july == 1, "any other count costs a million"
+            assert row["fitness"] < 1e6
+            assert row["fitness"] == pytest.approx(row["ratio"] - 10 * row["correlation"])
+
+
+class _Device(HeldArrays):
+    """Arrays that stand for those of a device, as an engine that was opened."""
+
+    name = "gpu"
+
+    def describe(self) -> dict[str, str]:
+        return {"engine": "gpu", "device": "stand-in"}
+
+
+def test_batches_judged_on_a_device_find_the_same_portfolios(
+    book: StoredBook, kept: SearchCheckpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def open_device(name: str) -> _Device:
+        opened.append(name)
+        return _Device()
+
+    asked = {"algorithms": ALL, "evaluations": 150, "workers": 2}
+    on_processor = found(book, kept, **asked)
+    monkeypatch.setattr(book_search, "open_arrays", open_device)
+    on_device = found(book, kept, **asked, engine="gpu")
+
+    assert opened == ["gpu"]
+    assert bits(on_device) == bits(on_processor), "kept figures are those of the processor"
+    told = on_device.metadata()
+    assert (told["engine"], told["device"]) == ("gpu", "stand-in")
+    assert on_processor.metadata()["engine"] == "cpu"
+    assert set(on_device.checkpoints).isdisjoint(on_processor.checkpoints)
+
+
+def test_a_device_that_fails_in_a_search_is_told(
+    book: StoredBook, kept: SearchCheckpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(_Device):
+        def to_host(self, array: Any, /) -> np.ndarray:
+            raise MemoryError("out of memory allocating 9 bytes")
+
+    class Small(_Device):
+        @property
+        def xp(self) -> Any:
+            raise MemoryError("out of memory allocating 9 bytes")
+
+        @xp.setter
+        def xp(self, module: Any) -> None:
+            """There is no room for anything."""
+
+    for device in (Full(), Small()):
+        monkeypatch.setattr(book_search, "open_arrays", lambda name, opened=device: opened)
+        with pytest.raises(ArrayEngineError, match="memory of the GPU does not hold the work"):
+            found(book, kept, engine="gpu")
+
+
 def test_a_search_broken_off_goes_on_to_the_same_bits(
     book: StoredBook, kept: SearchCheckpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +336,16 @@ def test_searches_that_ended_before_the_interruption_are_found_again(
 
 
 @pytest.mark.parametrize(
-    "changed", [{"metric": "roi"}, {"seed": 9}, {"evaluations": 100}, {"patience": 50}]
+    "changed",
+    [
+        {"metric": "roi"},
+        {"seed": 9},
+        {"evaluations": 100},
+        {"patience": 50},
+        {"parameters": {"hill_climbing": {"kick": 2}}},
+        {"balance": {"desired": {"year.csv": 1}}},
+    ],
+    ids=str,
 )
 def test_a_checkpoint_of_another_search_is_passed_over(
     changed: dict, book: StoredBook, kept: SearchCheckpoints
@@ -273,19 +385,41 @@ def _interrupt(line: str) -> None:
         ({"algorithms": ["genetics"]}, 4, "genetic"),
         ({"algorithms": ["random_search"], "form": "legacy"}, 4, "random_search"),
         ({"metric": "sharpe"}, 4, "'sharpe' is not known"),
+        ({"parameters": {"hill_climbing": {"kick": 0}}}, 4, "kick is 0; it must be at least 1"),
+        ({"parameters": {"hill_climbing": {"kick": 0.5}}}, 4, "it must be a whole number"),
+        ({"parameters": {"hill_climbing": {"cick": 3}}}, 4, "Did you mean 'kick'"),
+        ({"balance": {"desired": {"yaer.csv": 3}}}, 4, "Did you mean year.csv"),
+        ({"engine": "gpu"}, 4, "no GPU answers .*choose the engine cpu"),
         ({}, 13, "the book has 12 strategies, too few for portfolios of 13"),
     ],
-    ids=["algorithm", "form", "metric", "size"],
+    ids=["algorithm", "form", "metric", "parameter", "kind", "name", "file", "engine", "size"],
 )
 def test_a_search_that_cannot_be_is_refused_before_any_has_run(
-    asked: dict, size: int, told: str, book: StoredBook, kept: SearchCheckpoints
+    asked: dict,
+    size: int,
+    told: str,
+    book: StoredBook,
+    kept: SearchCheckpoints,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(array_engine, "cupy_answer", lambda: GpuAnswer(None, "no driver"))
     with pytest.raises(PlatformError, match=told):
         require_search(book, [3, size], order(**asked), ZoneSettings())
     lines: list[str] = []
     with pytest.raises(PlatformError):
         found(book, kept, size=size, told=lines.append, **asked)
     assert lines == []
+
+
+def test_a_size_that_can_be_is_proposed(book: StoredBook, tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="up to 12, such as --sizes 6"):
+        require_search(book, [37], order(), ZoneSettings())
+    lone = Shelf(tmp_path)
+    lone.land("year.csv", sheet(strategies=1))
+    lone.load()
+    with pytest.raises(PlatformError, match="the book has 1 strategy, and a portfolio 2") as one:
+        require_search(lone.read(), [2], order(), ZoneSettings())
+    assert "mr portfolio load FILE --book sensex" in str(one.value)
 
 
 def test_a_search_that_can_be_is_not_refused(book: StoredBook) -> None:
@@ -304,6 +438,48 @@ def test_a_run_asks_over_the_settings() -> None:
     assert legacy.algorithms == ("hill_climbing", "simulated_annealing")
 
 
+def test_a_run_asks_parameters_over_those_of_the_settings() -> None:
+    settings = order(
+        algorithms=["genetic", "hill_climbing"],
+        parameters={"genetic": {"population": 40, "mutation": 0.2}, "bayesian": {"batch": 3}},
+    )
+
+    plain = SearchConfig().over(settings).parameters
+    assert plain == {"genetic": {"population": 40, "mutation": 0.2}}
+    asked = {"genetic": {"population": 9}, "hill_climbing": {"kick": 2}}
+    assert SearchConfig(parameters=asked).over(settings).parameters == {
+        "genetic": {"population": 9, "mutation": 0.2}, "hill_climbing": {"kick": 2},
+    }  # fmt: skip
+    with pytest.raises(PlatformError, match="not among those that are searched with"):
+        SearchConfig(parameters={"bayesian": {"batch": 3}}).over(settings)
+    named = SearchConfig(algorithms=["bayesian"]).over(settings)
+    assert named.parameters == {"bayesian": {"batch": 3}}, "the settings serve other runs"
+
+
+def test_multipliers_need_the_rule_that_uses_them() -> None:
+    settings = SearchSettings(algorithms=("genetic",), regime_multipliers={"bull": 2.0})
+    assert SearchConfig().over(settings).regime_multipliers == {"bull": 2.0}
+    with pytest.raises(PlatformError, match="the rule that uses them"):
+        SearchConfig(regime_multipliers={"bull": 1.1}).over(settings)
+    asked = SearchConfig(regime_multipliers={"bull": 1.1}, row_rules=["regime"]).over(settings)
+    assert asked.regime_multipliers == {"bull": 1.1}
+
+
+def test_a_run_asks_balance_over_that_of_the_settings() -> None:
+    settings = order(balance={"desired": {"a.csv": 2}, "penalty_factor": 3})
+
+    def balance(**asked: object) -> object:
+        found = SearchConfig(balance=asked or None).over(settings).balance
+        return None if found is None else (found.desired, found.penalty_factor)
+
+    assert balance() == ({"a.csv": 2}, 3)
+    assert balance(desired={"b.csv": 1}) == ({"b.csv": 1}, 3)
+    assert balance(penalty_factor=0.5) == ({"a.csv": 2}, 0.5)
+    assert balance(desired={}) is None, "switched off"
+    with pytest.raises(PlatformError, match="but no counts of files"):
+        SearchConfig(balance={"penalty_factor": 2}).over(order())
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
@@ -311,8 +487,11 @@ def test_a_run_asks_over_the_settings() -> None:
         ({"seed": -1}, "seed: "),
         ({"form": "new"}, "form: Input should be 'legacy' or 'improved'"),
         ({"patience": -1, "workers": -1}, "patience: .*; workers: "),
+        ({"holdout": 0.6}, "holdout: Input should be less than or equal to 0.5"),
+        ({"engine": "tpu"}, "engine: Input should be 'cpu' or 'gpu'"),
+        ({"balance": {"desired": {"a.csv": "many"}}}, "balance.desired.a.csv: "),
     ],
-    ids=["evaluations", "seed", "form", "two"],
+    ids=["evaluations", "seed", "form", "two", "holdout", "engine", "balance"],
 )
 def test_a_setting_that_cannot_be_is_named(asked: dict, told: str) -> None:
     with pytest.raises(PlatformError, match=told) as refused:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
 from mr_platform.config.settings import SearchSettings, ZoneSettings
+from mr_platform.orchestration.book_search import data_key
 from mr_platform.orchestration.book_zones import ZoneConfig, zone_rows
 from mr_platform.orchestration.strategy_books import StoredBook, declared
 from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
+from mr_platform.portfolio.search.algorithms import algorithm
+from mr_platform.portfolio.search.engine import Algorithm
 
 NAMES = tuple(f"s{number}" for number in range(8))
 SETTINGS = SearchSettings(algorithms=("genetic",), evaluations=300)
@@ -36,6 +40,7 @@ def book() -> StoredBook:
                 "zone": zones,
                 "start_time": ["09:30:00", "14:30:00"] * 30,
                 "regime_confidence": [0.9, 0.5] * 30,
+                "source_file": "zones.csv",
             }
         ),
     )
@@ -70,9 +75,55 @@ def test_zones_can_be_windows_and_rows_be_left_out(book: StoredBook) -> None:
     assert rows["zone"].to_list() == ["A"], "no row of B reaches 70 %"
 
 
+def test_multipliers_and_dates_held_out_are_those_of_the_settings(book: StoredBook) -> None:
+    labelled = replace(book, rows=book.rows.with_columns(market_regime=pl.lit("Bullish_Grind")))
+    asked = {"row_rules": ("regime",), "regime_multipliers": {"bull": 3.0}}
+    plain = zone_rows(labelled, ZoneConfig(sizes=[2]), SETTINGS, ZoneSettings())
+    tripled = zone_rows(
+        labelled, ZoneConfig(sizes=[2]), SETTINGS.model_copy(update=asked), ZoneSettings()
+    )
+    assert tripled["members"].to_list() == plain["members"].to_list(), "all rows weigh alike"
+    assert tripled["roi"].to_list() == pytest.approx([3 * roi for roi in plain["roi"]])
+
+    held = SETTINGS.model_copy(update={"holdout": 0.2, "inversion": True})
+    rows = zone_rows(book, ZoneConfig(sizes=[2]), held, ZoneSettings())
+    assert rows["rows"].to_list() == [24, 24]
+    changed = book.returns.pnl.copy()
+    changed[48:] = -99.0
+    other = replace(book, returns=replace(book.returns, pnl=changed))
+    again = zone_rows(other, ZoneConfig(sizes=[2]), held, ZoneSettings())
+    assert again.drop("data_key").equals(rows.drop("data_key")), "blind to the last dates"
+    assert set(again["data_key"]) == {data_key(other)} != {data_key(book)}
+
+
+def test_parameters_are_those_of_the_run_before_the_settings() -> None:
+    def chosen(settings: dict[str, int], run: dict[str, int]) -> Algorithm:
+        both = {"hill_climbing": settings, "genetic": {"population": 7}}
+        return ZoneConfig(parameters=run).searcher(SETTINGS.model_copy(update={"parameters": both}))
+
+    assert chosen({}, {}) == algorithm("hill_climbing")
+    assert chosen({"neighbours": 11}, {}) == algorithm("hill_climbing", neighbours=11)
+    assert chosen({"neighbours": 11}, {"neighbours": 5}) == algorithm("hill_climbing", neighbours=5)
+
+
+def test_parameters_change_what_is_found(book: StoredBook) -> None:
+    found = {
+        guide: zone_rows(
+            book,
+            ZoneConfig(sizes=[3], parameters={"guide": guide}, evaluations=1),
+            SETTINGS,
+            ZoneSettings(),
+        )["members"].to_list()
+        for guide in (1, 8)
+    }
+    assert found[1] != found[8]
+
+
 def test_what_cannot_be_searched_is_refused(book: StoredBook) -> None:
     with pytest.raises(PortfolioError, match="hill_climbing"):
         zone_rows(book, ZoneConfig(algorithm="hill_climb"), SETTINGS, ZoneSettings())
+    with pytest.raises(PortfolioError, match="neighbours"):
+        zone_rows(book, ZoneConfig(parameters={"neighbour": 3}), SETTINGS, ZoneSettings())
     with pytest.raises(PortfolioError, match="9 members"):
         zone_rows(book, ZoneConfig(sizes=[9]), SETTINGS, ZoneSettings())
     whole = StrategyReturns(book.returns.pnl[::2], NAMES, book.returns.dates[::2])

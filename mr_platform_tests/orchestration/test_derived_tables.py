@@ -37,6 +37,8 @@ NIFTY = [key for key in KEYS if key.symbol == "NIFTY"]
 TABLES = {table.name: table for table in derived_tables()}
 COMPONENTS = {f"c{number}_features" for number in range(1, 9)}
 
+SLOW = pytest.mark.slow
+
 Frames = dict[str, pl.LazyFrame]
 
 
@@ -224,11 +226,14 @@ def test_a_table_has_its_declared_columns_and_the_rows_of_all_partitions(
 
 
 @pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "dates", [pytest.param((1,), id="one"), pytest.param((3, 99), id="more", marks=SLOW)]
+)
 def test_chunks_of_dates_give_the_same_bits_as_all_at_once(
-    name: str, at_once: Frames, monkeypatch: pytest.MonkeyPatch
+    name: str, dates: tuple[int, ...], at_once: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = TABLES[name]
-    for size in (1, 3, 99):
+    for size in dates:
         sizes = {reading.table: size for reading in table.readings}
         monkeypatch.setattr(module, "CHUNK_DATES", sizes)
         again = build_table(table, KEYS, at_once, CpuEngine()).lazy()
@@ -236,10 +241,18 @@ def test_chunks_of_dates_give_the_same_bits_as_all_at_once(
 
 
 @pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        # the last day of one symbol, and a day after the holiday of the other
+        pytest.param([KEYS[-1], KEYS[2]], id="sampled"),
+        pytest.param(KEYS[::-1], id="all", marks=SLOW),
+    ],
+)
 def test_single_partitions_in_any_order_give_the_same_bits_as_a_range(
-    name: str, at_once: Frames
+    name: str, keys: list[PartitionKey], at_once: Frames
 ) -> None:
-    for key in reversed(KEYS):
+    for key in keys:
         alone = build_table(TABLES[name], [key], only_what_is_read(at_once, TABLES[name], key),
                             CpuEngine())  # fmt: skip
         assert_same(own({name: alone.lazy()}, name, key), own(at_once, name, key))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from mr_platform.config.settings import load_settings
 from mr_platform.orchestration.home_instance import (
@@ -55,6 +56,16 @@ def test_two_homes_have_two_instances(tmp_path: Path) -> None:
         assert instance.get_materialized_partitions(dg.AssetKey("chain")) == set()
     with open_instance(first) as instance:
         assert instance.get_materialized_partitions(dg.AssetKey("chain")) == {"a"}
+
+
+def test_commands_start_no_processes_that_watch_a_step(tmp_path: Path) -> None:
+    """Those print tracebacks at Ctrl-C. The UI reads the home's own file and goes on with them."""
+    settings = load_settings(tmp_path)
+    with open_instance(settings) as instance:
+        assert isinstance(instance.compute_log_manager, NoOpComputeLogManager)
+    of_the_ui = dg.DagsterInstance.from_config(str(settings.dagster_home))
+    assert not isinstance(of_the_ui.compute_log_manager, NoOpComputeLogManager)
+    of_the_ui.dispose()
 
 
 OPENING = """

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import dagster as dg
 import pytest
@@ -58,16 +57,10 @@ def told(instance: dg.DagsterInstance) -> dict[str, str]:
     return interrupted_partitions(instance, "chain", failed)
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as opened:
-        yield opened
-
-
-def test_an_interrupted_partition_is_to_be_run_again(instance: dg.DagsterInstance) -> None:
+def test_an_interrupted_partition_is_to_be_run_again(stored_instance: dg.DagsterInstance) -> None:
     with pytest.raises((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)):
-        make(instance, KEYS[:2], interrupt)
-    assert told(instance) == dict.fromkeys(TEXTS[:2], INTERRUPTED)
+        make(stored_instance, KEYS[:2], interrupt)
+    assert told(stored_instance) == dict.fromkeys(TEXTS[:2], INTERRUPTED)
 
 
 def test_a_partition_that_failed_by_itself_is_not(instance: dg.DagsterInstance) -> None:

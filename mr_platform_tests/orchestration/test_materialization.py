@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -64,12 +63,6 @@ def graph(body: Body = lambda keys: None, code_version: str = "1") -> dg.Definit
 ASSETS = ("account", "chain")
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield instance
-
-
 def plan(instance: dg.DagsterInstance, definitions: dg.Definitions, **more: object) -> Plan:
     settings: dict[str, object] = {"limit": 20, **more}
     versions = input_versions(instance, settings.pop("files", FILES))  # type: ignore[arg-type]
@@ -101,7 +94,10 @@ def test_partitions_without_files_are_told_and_not_planned(instance: dg.DagsterI
     assert planned.without_input == tuple(NIFTY[1:])
 
 
-def test_a_range_run_makes_every_partition_of_every_asset(instance: dg.DagsterInstance) -> None:
+def test_a_range_run_makes_every_partition_of_every_asset(
+    stored_instance: dg.DagsterInstance,
+) -> None:
+    instance = stored_instance
     outcome = materialize_batch(graph(), instance, ASSETS, NIFTY)
     assert outcome.made == tuple(NIFTY)
     assert outcome.faults == {}

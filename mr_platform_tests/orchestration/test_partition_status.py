@@ -1,4 +1,4 @@
-"""Partition status read from a real instance on disk, over a small graph of its own.
+"""Partition status read from an instance, in memory and on disk, over a small graph of its own.
 
 Dagster wants the class itself, not its name, as annotation of a context: no postponed annotations.
 """
@@ -6,10 +6,8 @@ Dagster wants the class itself, not its name, as annotation of a context: no pos
 import datetime as dt
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from mr_platform.orchestration.materialization import materialize_batch
 from mr_platform.orchestration.partition_status import (
@@ -68,18 +66,14 @@ def graph(code_version: str = "1", *, warn_on: str = "", refuse: str = "") -> dg
     )
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield instance
-
-
 def test_assets_are_named_in_data_order() -> None:
     assert materializable_assets(graph()) == ["first", "second"]
 
 
-def test_status_tells_made_and_waiting_partitions_apart(instance: dg.DagsterInstance) -> None:
-    definitions = graph()
+def test_status_tells_made_and_waiting_partitions_apart(
+    stored_instance: dg.DagsterInstance,
+) -> None:
+    definitions, instance = graph(), stored_instance
     materialize_batch(definitions, instance, ["first"], KEYS[:2])
     status = read_asset_status(definitions, instance, "first", FILES)
     assert status.materialized == ("2024-01-01|NIFTY", "2024-01-02|NIFTY")

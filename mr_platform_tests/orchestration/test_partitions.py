@@ -27,6 +27,12 @@ def key(day: str, symbol: str = NIFTY) -> PartitionKey:
     return PartitionKey(dt.date.fromisoformat(day), symbol)
 
 
+def test_text_and_hash_of_the_dates_are_those_of_dagster_s_own() -> None:
+    plain = dg.DailyPartitionsDefinition
+    assert repr(TRADING_DATES) == plain.__repr__(TRADING_DATES)
+    assert hash(TRADING_DATES) == plain.__hash__(TRADING_DATES)
+
+
 def test_partitions_are_exactly_trading_days_times_symbols() -> None:
     now = dt.datetime(2025, 12, 31, 12, tzinfo=IST)
     days = trading_days(CALENDAR_FIRST, dt.date(2025, 12, 31))

@@ -125,10 +125,11 @@ def test_all_of_one_measure_count_the_best_first(own_shelf: Shelf) -> None:
         {"metric": "roi"},
         {"correlation_weight": 3},
         {"drawdown_threshold": 1e9},
+        {"balance": {"desired": {"year.csv": 2}}},
         {"inversion": True},
         {"inversion": True, "metric": "expectancy"},
     ],
-    ids=["metric", "weight", "threshold", "preparation", "several"],
+    ids=["metric", "weight", "threshold", "balance", "preparation", "several"],
 )
 def test_the_measure_searched_last_is_the_one_that_counts(other: dict, own_shelf: Shelf) -> None:
     search(own_shelf, 5, AT)
@@ -144,10 +145,47 @@ def test_the_measure_searched_last_is_the_one_that_counts(other: dict, own_shelf
     assert sizes(own_shelf) == ({3, 5}, ALGORITHMS), "those of that measure are alike again"
 
 
+def test_a_balanced_portfolio_is_worth_what_its_files_say(own_shelf: Shelf) -> None:
+    balance = {"desired": {"year.csv": 2}, "penalty_factor": 4}
+    outcome = search(own_shelf, 5, balance=balance)
+
+    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+
+    assert current.left_out == 0
+    assert current.rows["fitness"][0] == max(one.fitness for one in outcome.results)
+    free = current.rows["ratio"][0] - 10 * current.rows["correlation"][0]
+    assert current.rows["fitness"][0] == pytest.approx(free - 3 * 4), "three members too many"
+
+
+def test_portfolios_balanced_by_files_of_other_names_do_not_count(own_shelf: Shelf) -> None:
+    search(own_shelf, 5, balance={"desired": {"year.csv": 2}})
+    landed = own_shelf.landing.folder / BOOK / "year.csv"
+    landed.rename(landed.with_name("renamed.csv"))
+    own_shelf.load()
+
+    with pytest.raises(InputFileError, match=r"strategies of year\.csv come from other files"):
+        best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)
+    search(own_shelf, 4, LATER, balance={"desired": {"renamed.csv": 2}})
+    assert sizes(own_shelf) == ({4}, ALGORITHMS)
+
+
+def test_portfolios_from_before_balanced_mode_count_as_not_balanced(own_shelf: Shelf) -> None:
+    search(own_shelf, 5)
+    nothing = pl.lit(None, dtype=pl.String)
+    spoil_part(
+        own_shelf, "portfolios", 5,
+        lambda rows: rows.with_columns(balance=nothing, parameters=nothing),
+    )  # fmt: skip
+    search(own_shelf, 4, LATER)
+
+    assert sizes(own_shelf) == ({4, 5}, 0)
+
+
 def test_what_does_not_measure_makes_no_other_portfolios(own_shelf: Shelf) -> None:
     search(own_shelf, 3, AT)
     search(own_shelf, 4, LATER, seed=9, evaluations=20, form="legacy",
-           algorithms=["hill_climbing", "genetic", "simulated_annealing"])  # fmt: skip
+           algorithms=["hill_climbing", "genetic", "simulated_annealing"],
+           parameters={"genetic": {"population": 5}})  # fmt: skip
 
     assert sizes(own_shelf) == ({3, 4}, 0)
 
@@ -369,6 +407,16 @@ def test_other_algorithms_and_better_portfolios_stay(own_shelf: Shelf) -> None:
     larger = found_beside(own_shelf, algorithms=["random_search"], evaluations=3_000)
     assert larger[key["random_search"]] >= best["random_search"]
     assert larger[key["hill_climbing"]] == best["hill_climbing"]
+
+
+def test_a_better_portfolio_from_before_balanced_mode_stays(own_shelf: Shelf) -> None:
+    first = search(own_shelf, 4, algorithms=["random_search"], evaluations=300)
+    nothing = pl.lit(None, dtype=pl.String)
+    spoil_part(own_shelf, "portfolios", 4, lambda rows: rows.with_columns(balance=nothing))
+
+    smaller = found_beside(own_shelf, algorithms=["random_search"], evaluations=2)
+
+    assert smaller == {("random_search", "ratio"): first.results[0].fitness}
 
 
 def test_another_measure_takes_the_place_of_the_algorithm_searched(own_shelf: Shelf) -> None:

@@ -462,7 +462,7 @@ def test_the_wide_export_loads_back_with_the_same_bits(ending: str, shelf: Shelf
     shelf.load()
     target = shelf.landing.folder / "again" / f"export.{ending}"
 
-    write_wide(wide_rows(shelf.read()), target)
+    write_wide(wide_rows(shelf.read()), target, shelf.read().pnl_unit)
     shelf.load("again")
 
     assert_frame_equal(wide(shelf.read("again")), wide(shelf.read()), check_exact=True)
@@ -478,7 +478,7 @@ def test_the_wide_export_of_zones_keeps_zones_confidence_and_bits(shelf: Shelf) 
     shelf.load()
     target = shelf.landing.folder / "again" / "export.parquet"
 
-    write_wide(wide_rows(shelf.read()), target)
+    write_wide(wide_rows(shelf.read()), target, shelf.read().pnl_unit)
     shelf.load("again")
 
     assert_frame_equal(wide(shelf.read("again")), wide(shelf.read()), check_exact=True)
@@ -487,6 +487,7 @@ def test_the_wide_export_of_zones_keeps_zones_confidence_and_bits(shelf: Shelf) 
         for book in (BOOK, "again")
     ]
     assert confidence[0] == confidence[1]
+    assert shelf.read("again").pnl_unit == shelf.read().pnl_unit == "percent"
 
 
 def test_rows_are_stored_as_the_table_declares_them(shelf: Shelf) -> None:

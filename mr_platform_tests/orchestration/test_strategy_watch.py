@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 
 from mr_platform.gateways.landing import LandedFile
 from mr_platform.orchestration.strategy_watch import (
+    TRY_AGAIN_SECONDS,
     BookMemory,
     StrategyMemory,
     changed_books,
+    due_again,
     remember_book,
+    remember_try,
     run_key,
     stamp_of,
     wants_run,
@@ -89,8 +93,39 @@ def test_a_content_that_needed_no_run_is_not_counted_as_one() -> None:
     assert remember_book(memory, "sensex", "stamp", B, asked=True).books["sensex"].number == 1
 
 
+def test_what_failed_is_due_again_after_longer_and_longer_pauses_and_then_never() -> None:
+    memory = remember_book(StrategyMemory(), "sensex", "stamp", A, asked=True)
+    keys = {run_key(memory, "sensex", A)}
+    for pause in TRY_AGAIN_SECONDS:
+        ended = {"sensex": 1000.0}
+        assert due_again(memory, ended, 1000.0 + pause - 1) == []
+        assert due_again(memory, ended, 1000.0 + pause) == ["sensex"]
+        memory = remember_try(memory, "sensex")
+        keys.add(run_key(memory, "sensex", A))
+
+    assert due_again(memory, ended, 1e9) == []
+    assert len(keys) == 1 + len(TRY_AGAIN_SECONDS), "each of them is a run of its own"
+    assert list(TRY_AGAIN_SECONDS) == sorted(set(TRY_AGAIN_SECONDS))
+
+
+def test_another_content_may_be_tried_anew() -> None:
+    memory = remember_try(
+        remember_book(StrategyMemory(), "sensex", "stamp", A, asked=True), "sensex"
+    )
+    assert memory.books["sensex"] == BookMemory("stamp", A, 2, 1)
+    memory = remember_book(memory, "sensex", "other", B, asked=True)
+    assert memory.books["sensex"] == BookMemory("other", B, 3, 0)
+
+
+def test_a_cursor_of_before_tries_were_counted_is_read() -> None:
+    text = json.dumps({"books": {"sensex": ["stamp", A, 4]}, "moving": {}, "told": []})
+
+    assert StrategyMemory.parse(text).books == {"sensex": BookMemory("stamp", A, 4, 0)}
+
+
 def test_the_memory_survives_its_cursor() -> None:
     memory = remember_book(StrategyMemory(), "sensex", stamp_of(ONE), A, asked=True)
+    memory = remember_try(memory, "sensex")
     memory = remember_book(memory, "a", "", B, asked=False)
     memory = replace(
         memory, moving={"b.csv": (1, 2)}, told=frozenset({"x.csv: is no table, says “we”"})

@@ -15,6 +15,7 @@ from mr_platform.parity.legacy_portfolio import (
     naive_correlation,
     naive_figures,
     naive_fitness,
+    naive_imbalance,
     naive_mean_correlation,
     relative_error,
 )
@@ -152,6 +153,13 @@ def test_a_profit_factor_without_losses_is_bounded_in_fitness(rows, factor) -> N
 )
 def test_errors_are_shares_of_the_reference(ours, reference, floor, error) -> None:
     assert relative_error(ours, reference, floor) == pytest.approx(error)
+
+
+def test_imbalance_by_hand() -> None:
+    members = ["a", "b", "a", "other"]
+    assert naive_imbalance(members, {"a": 2, "b": 1}, 3.0) == 0
+    assert naive_imbalance(members, {"a": 1, "b": 4}, 0.5) == 0.5 * (1 + 3)
+    assert naive_imbalance(members, {"absent": 2}, 1.0) == 2
 
 
 def test_the_tolerance_is_a_thousandth_of_a_per_cent() -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def panel(gap: Sequence[int] = (), futures: bool = True) -> pl.DataFrame:
     """The minute panel; the front expiry is not quoted at the minutes of ``gap``."""
+    return _panel(tuple(gap), futures)
+
+
+@cache
+def _panel(gap: tuple[int, ...], futures: bool) -> pl.DataFrame:
     rows = [
         _minute(expiry, minute, quoted=expiry != FRONT or minute not in gap, futures=futures)
         for expiry in (FRONT, NEXT)
@@ -69,10 +75,17 @@ def features(
     component: str, gap: Sequence[int] = (), nulls: Mapping[str, int] | None = None
 ) -> pl.DataFrame:
     """Rows of a component; a column of ``nulls`` is null before the minute it names."""
+    return _features(component, tuple(gap), tuple((nulls or {}).items()))
+
+
+@cache
+def _features(
+    component: str, gap: tuple[int, ...], nulls: tuple[tuple[str, int], ...]
+) -> pl.DataFrame:
     table = load_registry().components[component].table
     schema = table_schema(table)
     names = [name for name in schema if name.startswith(f"{component}_")]
-    late = nulls or {}
+    late = dict(nulls)
     rows = [
         {
             "symbol": KEY.symbol, "ts_minute": stamp(minute), "date": DAY,

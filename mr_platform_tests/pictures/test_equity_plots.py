@@ -13,7 +13,13 @@ from mr_platform.pictures.equity_plots import (
     draw_fall,
     row_places,
 )
-from mr_platform_tests.portfolio.found_portfolios import FIRST_DAY, lone_report, report, weekly
+from mr_platform_tests.portfolio.found_portfolios import (
+    FIRST_DAY,
+    held_out_report,
+    lone_report,
+    report,
+    weekly,
+)
 
 
 def axes_of(curves: Curves) -> tuple[Axes, Axes]:
@@ -96,3 +102,24 @@ def test_rows_of_one_date_are_spread_over_the_day() -> None:
 )
 def test_amounts_for_people(value: float, text: str) -> None:
     assert amount(value) == text
+
+
+def test_rows_held_out_follow_those_searched_behind_a_mark() -> None:
+    facts = held_out_report()
+    later = facts.held_out
+    assert later is not None
+    curves = Curves.of(facts)
+    above, below = axes_of(curves)
+    assert curves.searched == 40
+    own = np.asarray(above.lines[0].get_ydata())
+    np.testing.assert_array_equal(own[:40], facts.best.series.equity)
+    np.testing.assert_allclose(own[40:], own[39] + later.best.equity, rtol=1e-9)
+    everybody = np.asarray(above.lines[1].get_ydata())
+    np.testing.assert_array_equal(everybody[:40], facts.universe.equity)
+    split = row_places(curves.dates)[39:41].mean()
+    for axes in (above, below):
+        dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+        assert [list(line.get_xdata()) for line in dashed] == [[split, split]]
+    assert {"searched", "held out"} <= set(texts(above))
+    plain, _ = axes_of(Curves.of(report()))
+    assert not {"searched", "held out"} & set(texts(plain))

@@ -1,20 +1,55 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from mr_platform.pictures.portfolio_page import FOLDED_ROWS, Origin, portfolio_page
 from mr_platform.pictures.portfolio_picture import PortfolioPicture
 from mr_platform.portfolio.portfolio_facts import ReportFacts, report_facts
 from mr_platform_tests.pictures.picture_days import SIGNATURE
-from mr_platform_tests.portfolio.found_portfolios import drawn, found, lone_report, report
+from mr_platform_tests.portfolio.found_portfolios import (
+    drawn,
+    found,
+    held_out_report,
+    lone_report,
+    report,
+    weighted_report,
+)
 from mr_platform_tests.portfolio.recorded import small_returns
 
-ORIGIN = Origin(("returns <1>.csv", "more & more.csv"), "ab" * 32)
+ORIGIN = Origin(
+    files=("returns <1>.csv", "more & more.csv"),
+    content_hash="ab" * 32,
+    book="sensex",
+    metric="ratio",
+    measure="ratio − 10 × mean correlation",
+    seeds=(7,),
+)
+ZONES = pl.DataFrame(
+    {
+        "zone": ["A", "B <late>"],
+        "rows": [40, 38],
+        "size": [2, 2],
+        "algorithm": ["hill_climbing"] * 2,
+        "fitness": [4.5, 1.0],
+        "roi": [120.0, 30.0],
+        "max_drawdown": [12.0, 40.0],
+        "win_rate": [0.6, 0.5],
+        "profit_factor": [3.0, 1.5],
+        "expectancy": [0.1, 0.2],
+        "allocation": [0.8, 0.2],
+        "correlation": ['{"A": 1.0, "B <late>": 0.25}', '{"A": 0.25, "B <late>": 1.0}'],
+        "members": ['["one & two", "three"]', '["four", "five"]'],
+        "seed": [7, 7],
+        "evaluations": [20_000] * 2,
+    }
+)
 PICTURES = tuple(
     PortfolioPicture(name, f"{name} <title>", "read & see", SIGNATURE + name.encode())
     for name in ("equity", "composition", "correlation", "convergence", "sizes")
@@ -89,7 +124,8 @@ def test_source_hash_and_warnings_are_told() -> None:
     assert f"<code>{'ab' * 32}</code>" in text
     assert "CVaR 99 % is the single worst of 40 rows" in text
     assert "returns are rupees and no capital is given" in text
-    assert "no source named" in portfolio_page(report(), Origin((), "00"), pictures=PICTURES)
+    silent = replace(ORIGIN, files=())
+    assert "no source named" in portfolio_page(report(), silent, pictures=PICTURES)
 
 
 def test_notes_of_the_caller_are_told_first_and_escaped() -> None:
@@ -150,3 +186,65 @@ def test_odd_portfolios_have_a_page() -> None:
         tags = read(page(facts))
         assert "not defined" in tags.text
         assert not any(re.search(r"\bnan\b|\binf\b|None", text) for text in tags.text)
+
+
+def test_the_head_tells_the_book_the_measure_the_dates_and_the_searches() -> None:
+    tags = read(page())
+    assert "sensex: 4 of 12 strategies, best by ratio" in tags.text
+    assert "2024-01-04 to 2024-10-03, all of it searched" in tags.text
+    told = dict(zip(tags.text, tags.text[1:], strict=False))
+    assert told["searched for"] == "ratio − 10 × mean correlation"
+    assert told["rows"] == "40"
+    assert told["searches"] == (
+        "genetic, hill climbing (legacy); 3, 4 members; 2,000 portfolios judged; seed 7"
+    )
+    sizes = [found(*range(size), fitness=1.0) for size in (2, 3, 4, 5)]
+    text = portfolio_page(
+        report_facts(drawn(), sizes), replace(ORIGIN, seeds=(7, 8)), pictures=PICTURES
+    )
+    assert "genetic; 2 to 5 members; 2,000 portfolios judged; seeds 7, 8" in text
+    gaps = report_facts(drawn(), [one for one in sizes if one.size != 3])
+    assert "genetic; 2, 4, 5 members;" in page(gaps)
+
+
+def test_without_dates_held_out_a_line_tells_how_to_get_them() -> None:
+    text = page()
+    assert "<code>mr portfolio optimize sensex --holdout 0.25</code>" in text
+    assert 'id="held_out"' not in text
+    assert "--holdout" not in page(held_out_report())
+
+
+def test_dates_held_out_have_a_section_with_every_portfolio() -> None:
+    text = page(held_out_report())
+    tags = read(text)
+    assert tags.identities[:3] == ["equity", "held_out", "figures"]
+    assert (
+        "searched on 2024-01-04 to 2024-10-03, held out for judgement 2024-10-10 to 2024-12-12"
+        in tags.text
+    )
+    assert "40 searched, 10 held out" in tags.text
+    section = text.split('<section id="held_out">')[1].split("</section>")[0]
+    assert "The last 10 dates (2024-10-10 to 2024-12-12) were held out: " in section
+    assert section.count('<tr class="best">') == 1
+    assert "portfolio, held out" in section
+    assert section.count("hill climbing") == 2
+
+
+def test_weights_of_rows_have_a_section_where_rules_weighed_them() -> None:
+    text = page(weighted_report())
+    assert "weights" in read(text).identities
+    section = text.split('<section id="weights">')[1].split("</section>")[0]
+    assert "all strategies, weighted" in section
+    assert "Nothing is scaled back" in section
+    assert 'id="weights"' not in page()
+
+
+def test_zones_that_were_searched_have_a_section() -> None:
+    text = page(zones=ZONES)
+    tags = read(text)
+    assert tags.identities[-2:] == ["zones", "convergence"]
+    assert "B <late>" in tags.text
+    assert "one & two, three" in tags.text
+    assert "80.0 %" in tags.text
+    assert "0.25" in tags.text
+    assert "hill climbing found for each zone, 20,000 portfolios judged a search, seed 7" in text

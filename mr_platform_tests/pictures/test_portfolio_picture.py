@@ -15,7 +15,13 @@ from mr_platform.pictures.portfolio_picture import (
     portfolio_pictures,
 )
 from mr_platform.portfolio.portfolio_facts import ReportFacts, report_facts
-from mr_platform_tests.portfolio.found_portfolios import drawn, found, lone_report, report
+from mr_platform_tests.portfolio.found_portfolios import (
+    drawn,
+    found,
+    held_out_report,
+    lone_report,
+    report,
+)
 
 KINDS = ["equity", "composition", "correlation", "convergence", "sizes"]
 
@@ -64,3 +70,10 @@ def test_pictures_of_a_run_folder() -> None:
     assert size_of(above) == size_of(below)
     assert above != below
     assert above == equity_png(curves, "size 4 <&% $")
+
+
+def test_the_curves_say_by_which_rows_the_members_were_chosen() -> None:
+    first, held = (portfolio_pictures(facts)[0] for facts in (report(), held_out_report()))
+    assert "chosen by these same rows" in first.about
+    assert "from 2024-10-10 on, no search saw" in held.about
+    assert first.png != held.png

@@ -69,6 +69,9 @@ def test_what_is_not_defined_is_said_in_words() -> None:
     assert told["Sharpe"].portfolio == told["Calmar"].portfolio == "not defined"
     assert told["profit factor"].portfolio == "∞"
     assert figures(lone_report(np.array([[1.0]])))["annual return"].portfolio == "not defined"
+    lone_loss = figures(lone_report(np.array([[4.0], [-1.0]])))["Sortino, legacy"]
+    assert lone_loss.portfolio == "∞"
+    assert lone_loss.what.endswith("∞ where they are all equal, as a single one is")
 
 
 def test_rows_have_a_cell_for_each_heading() -> None:

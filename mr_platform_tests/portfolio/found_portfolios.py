@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mr_platform.portfolio.portfolio_facts import FactSettings, FoundPortfolio, ReportFacts
+from mr_platform.portfolio.portfolio_facts import FoundPortfolio, ReportFacts
 from mr_platform.portfolio.portfolio_facts import report_facts as facts_of
+from mr_platform.portfolio.regimes import RowWeights
 from mr_platform.portfolio.returns import Matrix, StrategyReturns
+from mr_platform.portfolio.series_facts import FactSettings
 
 FIRST_DAY = np.datetime64("2024-01-04")
 NAMES = (
@@ -53,6 +55,23 @@ def several() -> tuple[FoundPortfolio, ...]:
 def report(returns: StrategyReturns | None = None, **settings: object) -> ReportFacts:
     """Facts of several portfolios over returns drawn at random."""
     return facts_of(returns or drawn(), several(), FactSettings(**settings))
+
+
+def held_out_report(rows: int = 10, **settings: object) -> ReportFacts:
+    """Facts of several portfolios over forty rows that were searched, and later ones that lose."""
+    returns = drawn()
+    pnl = np.random.default_rng(8).normal(-20.0, 90.0, (rows, returns.strategies))
+    dates = returns.dates[-1] + 7 * np.arange(1, rows + 1)
+    later = StrategyReturns(pnl, returns.names, dates)
+    return facts_of(returns, several(), FactSettings(**settings), held_out=later)
+
+
+def weighted_report() -> ReportFacts:
+    """Facts of several portfolios over rows of which each fourth is left out, the next halved."""
+    returns = drawn()
+    weights = RowWeights("by hand", np.tile([0.0, 0.5, 1.0, 1.0], returns.rows // 4))
+    by_rules = returns, weights.weighted(returns)
+    return facts_of(weights.kept(returns), several(), by_rules=by_rules)
 
 
 def lone_report(pnl: Matrix, *members: int, **settings: object) -> ReportFacts:

@@ -11,8 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mr_platform.portfolio.correlation import mean_correlation, standardised
-from mr_platform.portfolio.fitness import METRICS, Balance, Evaluation, LegacyFitness
+from mr_platform.portfolio.correlation import Members, mean_correlation, standardised
+from mr_platform.portfolio.fitness import (
+    METRICS,
+    Balance,
+    Evaluation,
+    LegacyFitness,
+    PortfolioEvaluator,
+)
 from mr_platform.portfolio.returns import PortfolioError
 from mr_platform_tests.portfolio import recorded
 
@@ -235,6 +241,18 @@ def test_price_is_halved_below_the_threshold(metric: str, threshold: float, halv
     halved = halved and metric in ("ratio", "less max dd")
     assert result.penalty[0] == full.penalty[0] * (0.5 if halved else 1.0)
     assert result.fitness[0] == result.base[0] - result.penalty[0]
+
+
+def test_figures_that_are_kept_have_the_bits_of_every_other_batch() -> None:
+    class Elsewhere(PortfolioEvaluator):
+        """Judges batches on arrays that round otherwise."""
+
+        def evaluate(self, members: Members) -> Evaluation:
+            raise AssertionError("kept figures are judged by the processor")
+
+    members = np.array([[0, 1], [1, 3]])
+    found = Elsewhere(LegacyFitness(), PNL).evaluate_on_host(members)
+    assert found.fitness.tolist() == LegacyFitness().evaluate(PNL, members).fitness.tolist()
 
 
 def test_balanced_mode_counts_members_of_named_files() -> None:

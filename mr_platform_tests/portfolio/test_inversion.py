@@ -152,3 +152,17 @@ def test_after_inversion_nothing_is_left_to_invert(pnl: np.ndarray) -> None:
     assert again.report.is_empty()
     assert again.returns.names == once.returns.names
     assert (strategy_metrics(once.returns)["roi"] >= 0).all()
+
+
+def test_other_rows_are_inverted_alike() -> None:
+    found = inverted(returns(up=[1.0, 2.0], down=[-3.0, 1.0], flat_inv=[5.0, 5.0]))
+    later = returns(down=[-4.0, 0.0], flat_inv=[-6.0, 1.0], up=[-2.0, 3.0])
+
+    alike = found.alike(later)
+
+    assert alike.names == found.returns.names == ("up", "flat_inv", "down_inv")
+    assert alike.pnl.tolist() == [[-2.0, -6.0, 4.0], [3.0, 1.0, 0.0]]
+    assert str(alike.pnl[1, 2]) == "0.0"
+    assert later.pnl[0].tolist() == [-4.0, -6.0, -2.0], "the rows given stay"
+    with pytest.raises(PortfolioError, match="1 strategies are not among these rows, first 'down'"):
+        found.alike(returns(up=[1.0], flat_inv=[2.0]))

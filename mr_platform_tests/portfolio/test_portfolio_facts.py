@@ -9,16 +9,16 @@ from mr_platform.portfolio import kelly, legacy_metrics
 from mr_platform.portfolio.correlation import mean_correlation, standardised
 from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.portfolio_facts import (
-    FactSettings,
     FoundPortfolio,
     portfolio_facts,
     portfolio_table,
     report_facts,
-    series_facts,
-    universe_facts,
+    weighted_figures,
 )
+from mr_platform.portfolio.regimes import RowWeights
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
 from mr_platform.portfolio.risk import RiskSettings, risk_profile
+from mr_platform.portfolio.series_facts import FactSettings, series_facts, universe_facts
 from mr_platform_tests.portfolio.found_portfolios import drawn, found, lone_report, several, weekly
 from mr_platform_tests.portfolio.recorded import small_returns
 
@@ -53,42 +53,6 @@ def test_points_of_convergence_ascend_within_the_evaluations(
         FoundPortfolio("genetic", "improved", np.array([1]), 1.0, 10, convergence)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"unit": "dollars"},
-        {"capital": 0.0},
-        {"capital": float("inf")},
-        {"kelly_cap": 1.5},
-        {"risk_free": 0.02},
-        {"periods_a_year": -1.0},
-    ],
-)
-def test_settings_that_nothing_can_be_measured_in_are_refused(settings: dict) -> None:
-    with pytest.raises(PortfolioError):
-        FactSettings(**settings)
-
-
-def test_curves_and_figures_of_a_series_by_hand() -> None:
-    returns = weekly(np.array([[10.0], [-4.0], [-3.0], [9.0], [-1.0]]))
-    facts = series_facts(returns.pnl[:, 0], returns.dates, FactSettings())
-    assert facts.equity.tolist() == [10, 6, 3, 12, 11]
-    assert facts.fall.tolist() == [0, 4, 7, 0, 1]
-    assert (facts.peak, facts.trough) == (0, 2)
-    assert facts.legacy["roi"] == 11
-    assert facts.legacy["max_drawdown"] == 7
-    assert facts.legacy["ratio"] == 11 / 7
-    assert facts.legacy["win_rate"] == 0.4
-    assert facts.standard["max_drawdown"] == 7
-    assert facts.standard["periods_a_year"] == pytest.approx(5 / (28 / 365.25))
-
-
-def test_without_a_fall_peak_and_trough_are_one_row() -> None:
-    facts = lone_report(np.array([[1.0], [2.0]])).best.series
-    assert (facts.peak, facts.trough) == (0, 0)
-    assert facts.legacy["ratio"] == 300
-
-
 def test_figures_are_those_of_the_modules_that_take_them() -> None:
     returns = drawn()
     facts = portfolio_facts(returns, found(1, 4, 7), FactSettings(capital=1e5, risk_free=0.02))
@@ -118,14 +82,6 @@ def test_percent_becomes_a_fraction_for_risk_alone() -> None:
         rupees.series.standard["cvar_95"] / 100
     )
     assert percent.series.standard["sharpe"] == pytest.approx(rupees.series.standard["sharpe"])
-
-
-@pytest.mark.parametrize(
-    ("settings", "unit"),
-    [({}, "rupees"), ({"capital": 10.0}, "fraction"), ({"unit": "percent"}, "fraction")],
-)
-def test_the_unit_of_risk(settings: dict, unit: str) -> None:
-    assert FactSettings(**settings).risk_unit == unit
 
 
 def test_parts_of_the_members_add_up_to_the_portfolio() -> None:
@@ -170,24 +126,6 @@ def test_constant_and_equal_members_are_told() -> None:
 def test_an_roi_of_zero_has_no_shares() -> None:
     facts = lone_report(np.array([[1.0, -1.0], [2.0, -2.0]])).best
     assert facts.members["contribution_share"].to_list() == [None, None]
-
-
-def test_the_universe_is_the_mean_of_all() -> None:
-    returns = drawn()
-    np.testing.assert_allclose(
-        universe_facts(returns).rows, returns.pnl.mean(axis=1), rtol=1e-12, atol=1e-12
-    )
-
-
-def test_returns_without_rows_or_strategies_have_no_mean() -> None:
-    for shape in ((0, 3), (3, 0)):
-        empty = StrategyReturns(
-            np.empty(shape),
-            ("a", "b", "c")[: shape[1]],
-            np.datetime64("2024-01-01") + np.arange(shape[0]),
-        )
-        with pytest.raises(PortfolioError):
-            universe_facts(empty)
 
 
 def test_the_best_is_the_fittest_and_of_equal_ones_the_smallest() -> None:
@@ -249,3 +187,49 @@ def test_facts_of_real_strategies_are_those_of_fitness(real_data: Path) -> None:
     assert report.best.members["name_parsed"].all()
     assert report.best.series.standard["cvar_99_rests_on_one_row"]
     assert report.best.series.standard["periods_a_year"] == pytest.approx(53.1, abs=0.05)
+
+
+def later_than(returns: StrategyReturns, seed: int = 8) -> StrategyReturns:
+    """Ten more rows of the same strategies."""
+    pnl = np.random.default_rng(seed).normal(-20.0, 90.0, (10, returns.strategies))
+    return StrategyReturns(pnl, returns.names, returns.dates[-1] + 7 * np.arange(1, 11))
+
+
+def test_dates_held_out_have_the_same_figures_of_their_own_rows() -> None:
+    returns = drawn()
+    later = later_than(returns)
+    report = report_facts(returns, several(), held_out=later)
+    held = report.held_out
+    assert held is not None
+    assert report.table.equals(report_facts(returns, several()).table), "the search's own stay"
+    expected = later.pnl[:, [0, 1, 2, 3]].mean(axis=1)
+    np.testing.assert_allclose(held.best.rows, expected, rtol=1e-12)
+    assert held.best.legacy == series_facts(held.best.rows, later.dates, report.settings).legacy
+    np.testing.assert_array_equal(held.universe.rows, universe_facts(later).rows)
+    assert held.table.equals(portfolio_table(later, report.portfolios))
+    assert held.dates.tolist() == later.dates.tolist()
+    assert report_facts(returns, several()).held_out is None
+
+
+def test_weights_of_rows_are_told_raw_and_weighted() -> None:
+    rows = weekly(np.array([[4.0, 2.0], [-3.0, -1.0], [8.0, 6.0], [1.0, 1.0]]))
+    weights = RowWeights("by hand", np.array([1.0, 0.0, 0.5, 1.0]))
+    told = weighted_figures(rows, found(0), rows, weights.weighted(rows))
+    portfolio, universe = told.to_dicts()
+    assert told["strategy"].to_list() == ["portfolio", "all strategies"]
+    assert (portfolio["roi_raw"], portfolio["roi_weighted"]) == (10, 9)
+    assert (portfolio["ratio_raw"], portfolio["ratio_weighted"]) == (10 / 3, 900)
+    assert (portfolio["win_rate_raw"], portfolio["win_rate_weighted"]) == (0.75, 0.75)
+    assert universe["roi_raw"] == 9
+    report = report_facts(weights.kept(rows), [found(0)], by_rules=(rows, weights.weighted(rows)))
+    assert report.weighted is not None
+    assert report.weighted.equals(told)
+
+
+def test_rows_of_other_strategies_are_refused() -> None:
+    returns = drawn()
+    other = weekly(returns.pnl[:, ::-1], tuple(reversed(returns.names)))
+    with pytest.raises(PortfolioError, match="other strategies"):
+        report_facts(returns, several(), held_out=other)
+    with pytest.raises(PortfolioError, match="other strategies"):
+        report_facts(returns, several(), by_rules=(returns, other))

@@ -16,7 +16,6 @@ from mr_platform.gateways.strategy_files import LandedStrategies
 from mr_platform.portfolio.regime_bars import bars_of_rows, read_bars
 from mr_platform.portfolio.regimes import (
     RowWeights,
-    as_fractions,
     combined,
     confidence_filter,
     confidence_weights,
@@ -70,10 +69,10 @@ def test_the_sample_keeps_64_of_88_rows_and_not_all_of_them(real_data):
 
 @pytest.mark.real_data
 def test_both_units_give_the_same_mask_on_the_sample(real_data):
-    path = real_data / "strategies" / "Options_Trading_Sheet1_2023.csv"
-    raw = pl.read_csv(path)["Regime_Confidence_%"]
-    as_written = confidence_filter(as_fractions(raw, "percent"), 0.7)
-    as_shares = confidence_filter(as_fractions(pl.Series([x / 100 for x in raw]), "fraction"), 0.7)
+    folder = real_data / "strategies"
+    raw = pl.read_csv(folder / "Options_Trading_Sheet1_2023.csv")["Regime_Confidence_%"]
+    as_written = confidence_filter(sample(folder).rows["regime_confidence"], 0.7)
+    as_shares = confidence_filter(pl.Series([x / 100 for x in raw]), 0.7)
 
     assert as_written.weights.tolist() == as_shares.weights.tolist()
     assert int(as_written.mask.sum()) == 64
@@ -117,7 +116,7 @@ def test_the_boundary_passes_and_what_is_not_told_does_not():
 def test_a_boundary_in_per_cent_is_not_missed_by_its_last_bit():
     tenths = np.arange(0, 1001)
     for minimum in (0.551, 0.7, 0.701, 0.829, 0.953):
-        found = confidence_filter(as_fractions(tenths / 10, "percent"), minimum)
+        found = confidence_filter(tenths / 10 / 100, minimum)
         assert int(found.mask.sum()) == 1001 - round(minimum * 1000), minimum
 
 
@@ -131,7 +130,7 @@ def test_confidence_is_the_weight_and_nothing_is_scaled_back():
     weights = confidence_weights(np.array([0.5, 1.0, np.nan]))
 
     assert weights.weighted(over).pnl.tolist() == [[5, 0.5], [-4, 2], [0, 0]]
-    told = raw_and_weighted(over, weights)
+    told = raw_and_weighted(over, weights.weighted(over))
     assert told["roi_raw"].to_list() == [12, 6]
     assert told["roi_weighted"].to_list() == [1, 2.5]
     assert told["win_rate_weighted"].to_list() == [1 / 3, 2 / 3]
@@ -198,6 +197,11 @@ def test_declared_rules_by_name():
     assert others[0].weights.tolist() == [1.0, 1.2, 0.6]
     assert others[1].weights.tolist() == [0.7, 0.6, 0.9]
     assert declared_weights(ROWS, load_regimes(), ()) == ()
+
+    (own,) = declared_weights(ROWS, load_regimes(), ("regime",), {"bull": 1.5, "neutral": 0.25})
+    assert own.weights.tolist() == [0.25, 1.5, 0.6], "what is not named stays as declared"
+    with pytest.raises(PortfolioError, match=r"not declared: calm.*\n?.*bull, bear"):
+        declared_weights(ROWS, load_regimes(), ("regime",), {"calm": 1.0})
 
 
 def test_rules_need_their_columns():
@@ -272,12 +276,12 @@ def test_weights_cannot_be_written():
         lambda: confidence_weights(np.array([-0.1])),
         lambda: transition_weights(np.array([1.1]), 0.5, 0.5),
         lambda: transition_weights(np.array([0.1]), 0.5, np.nan),
-        lambda: as_fractions(np.array([101.0]), "percent"),
-        lambda: as_fractions(np.array([0.5]), "guess"),
         lambda: RowWeights("x", np.array([-1.0])),
         lambda: RowWeights("x", np.array([np.inf])),
         lambda: RowWeights("x", np.ones((2, 2))),
         lambda: RowWeights("x", np.ones(2)).weighted(returns([1.0])),
+        lambda: raw_and_weighted(returns([1.0]), returns([1.0, 2.0])),
+        lambda: raw_and_weighted(returns([1.0]), returns([1.0], [2.0])),
         lambda: combined([]),
         lambda: combined([RowWeights("x", np.ones(1)), RowWeights("y", np.ones(2))]),
         lambda: regime_weights(["Vol_Crush"], load_regimes(), {"calm": 1.0}),
@@ -295,7 +299,7 @@ def test_what_is_no_weight_is_refused(call):
 @given(SHARES, st.floats(0, 1))
 @settings(max_examples=100, deadline=None)
 def test_units_do_not_matter(shares, minimum):
-    in_percent = confidence_filter(as_fractions(shares * 100, "percent"), minimum)
+    in_percent = confidence_filter(shares * 100 / 100, minimum)
     assert in_percent.weights.tolist() == confidence_filter(shares, minimum).weights.tolist()
 
 

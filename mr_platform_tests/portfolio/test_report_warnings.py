@@ -3,10 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mr_platform.portfolio.portfolio_facts import FactSettings, report_facts
-from mr_platform.portfolio.report_warnings import report_warnings
+from mr_platform.portfolio.portfolio_facts import report_facts
+from mr_platform.portfolio.report_warnings import held_out_sentence, report_warnings
 from mr_platform.portfolio.returns import StrategyReturns
-from mr_platform_tests.portfolio.found_portfolios import drawn, found, lone_report, report
+from mr_platform.portfolio.series_facts import FactSettings
+from mr_platform_tests.portfolio.found_portfolios import (
+    drawn,
+    found,
+    held_out_report,
+    lone_report,
+    report,
+)
 
 
 def told(pnl: np.ndarray, **settings: object) -> str:
@@ -76,3 +83,32 @@ def test_zones_are_told() -> None:
     zoned = StrategyReturns(plain.pnl, plain.names, days, ("A", "B", "A", "B"))
     texts = report_warnings(report_facts(zoned, [found(0, 1)], FactSettings()))
     assert any("zone of a day" in text for text in texts)
+
+
+def test_what_became_of_it_after_the_search_comes_first() -> None:
+    facts = held_out_report()
+    later = facts.held_out
+    assert later is not None
+    text = report_warnings(facts, ("gone",))[0]
+    assert text == held_out_sentence(facts)
+    assert text.startswith("the last 10 dates (2024-10-10 to 2024-12-12) were held out: ")
+    searched, after = facts.best.series, later.best
+    assert f"ratio is {searched.legacy['ratio']:.3g} where it was searched" in text
+    assert f", {after.legacy['ratio']:.3g} after" in text
+    assert f"mean row {searched.rows.mean():.3g} rupees, then {after.rows.mean():.3g}" in text
+    gained = sum(roi > 0 for roi in later.table["roi"])
+    assert text.endswith(f"{gained} of 4 portfolios gained there")
+    assert held_out_sentence(report()) == ""
+
+
+def test_large_amounts_are_told_whole() -> None:
+    returns = drawn(rows=12)
+    large = StrategyReturns(returns.pnl * 1e5, returns.names, returns.dates)
+    first, last = large.pnl[:8], large.pnl[8:]
+    facts = report_facts(
+        StrategyReturns(first, large.names, large.dates[:8]),
+        [found(0, 1)],
+        held_out=StrategyReturns(last, large.names, large.dates[8:]),
+    )
+    assert f"mean row {first[:, :2].mean():,.0f} rupees" in held_out_sentence(facts)
+    assert "of 1 portfolio gained" in held_out_sentence(facts)

@@ -27,6 +27,21 @@ def test_lines_one_after_the_other():
         lines.take("more")
 
 
+def test_lines_that_may_be_missing_are_asked_for_before_they_are_taken():
+    lines = Lines("Rate: 0.5\nSeed: 7", "a.txt")
+
+    assert lines.next_is("Rate: ")
+    assert not lines.next_is("Seed: ")
+    assert lines.holds("Seed: ")
+    assert lines.value(lines.take("Rate: ")) == 0.5
+    assert not lines.holds("Rate: "), "only what is left"
+    lines.take("Seed: ")
+    assert not lines.next_is("")
+    assert not lines.holds("")
+    with pytest.raises(InputFileError, match="line 2: 'many' is no number"):
+        lines.value("many")
+
+
 @pytest.mark.parametrize(
     ("text", "take", "fault"),
     [

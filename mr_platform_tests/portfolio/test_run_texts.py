@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -180,10 +181,67 @@ def test_damaged_summaries(old, new, fault):
     assert fault in str(refused.value)
 
 
+def of_ours(**given_values) -> RunSummary:
+    """A summary of a run of ours."""
+    told = {"population": None, "mutation_rate": None, "generations": None, "penalty_factor": None,
+            "form": "improved", "evaluations": 20_000, "seed": 2024} | given_values  # fmt: skip
+    return replace(SUMMARY, parameters=RunParameters(**told))
+
+
+def test_a_run_of_ours_tells_what_its_algorithm_has():
+    text = run_texts.summary_text(of_ours(mutation_rate=0.03, balanced=True, penalty_factor=2.5))
+    assert text.split("\n")[6:18] == [
+        "Optimization Parameters:",
+        "- Metric: ratio",
+        "- Min Portfolio Size: 35",
+        "- Max Portfolio Size: 60",
+        "- Mutation Rate: 0.03",
+        "- Algorithm Form: improved",
+        "- Evaluations: 20000",
+        "- Seed: 2024",
+        "- Apply ULTA Logic: False",
+        "- Balanced Mode: True",
+        "- Penalty Factor: 2.5",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("optional", ["population", "mutation_rate", "generations", "none"])
+def test_a_run_of_ours_comes_back(optional):
+    given_summary = of_ours() if optional == "none" else of_ours(**{optional: 7})
+    text = run_texts.summary_text(given_summary)
+    assert ("- Population Size: 7" in text) == (optional == "population")
+    assert run_texts.read_summary(text, "s") == given_summary
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"form": None}, {"seed": None}, {"evaluations": None},
+     {"form": None, "seed": None, "evaluations": None}],
+    ids=["form", "seed", "evaluations", "neither program's"],
+)  # fmt: skip
+def test_parameters_that_are_of_neither_program(wrong):
+    with pytest.raises(PortfolioError, match="a run"):
+        of_ours(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [("- Seed: 2024", "'- Seed:' should stand here"),
+     ("- Evaluations: 20000", "'- Evaluations:' should stand here"),
+     ("- Algorithm Form: improved", "'- Population Size:' should stand here")],
+)  # fmt: skip
+def test_a_run_of_ours_that_lost_a_line(line, fault):
+    text = run_texts.summary_text(of_ours())
+    with pytest.raises(InputFileError, match=fault):
+        run_texts.read_summary(text.replace(f"{line}\n", ""), "s.txt")
+
+
 def test_every_cut_of_a_text_is_noticed():
     for write, read, given_value in (
         (run_texts.portfolio_text, run_texts.read_portfolio, SMALL),
         (run_texts.summary_text, run_texts.read_summary, SUMMARY),
+        (run_texts.summary_text, run_texts.read_summary, of_ours()),
     ):
         text = write(given_value)
         for end in range(len(text)):

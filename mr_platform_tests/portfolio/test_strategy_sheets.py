@@ -372,3 +372,15 @@ def test_a_name_may_hold_commas_and_quotes(tmp_path):
     (tmp_path / "s.csv").write_bytes(b'Date,"NIFTY, far",a%-b\n2024-01-04,1,2\n')
 
     assert load(tmp_path / "s.csv").returns.names == ("NIFTY, far", "a%-b")
+
+
+def test_the_unit_that_a_file_says_is_taken_before_that_of_its_format():
+    frame = pl.DataFrame({"Date": [dt.date(2024, 1, 4)], "S1": [1.5]})
+
+    def unit(told: str | None) -> str:
+        given = {"place": "in/s.parquet", "declared": DECLARED, "pnl_unit": told}
+        return read_frame_sheet(frame.columns, [frame], **given).account.pnl_unit
+
+    assert [unit(None), unit("rupees"), unit("percent")] == ["rupees", "rupees", "percent"]
+    with pytest.raises(InputFileError, match=r"values are in 'lots'. Units: rupees, percent"):
+        unit("lots")

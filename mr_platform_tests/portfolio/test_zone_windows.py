@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mr_platform.gateways.strategy_files import LandedStrategies
-from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
-from mr_platform.portfolio.strategy_sheets import read_text_sheet
+from mr_platform.portfolio.returns import PortfolioError
 from mr_platform.portfolio.zone_windows import (
     OUTSIDE,
-    consolidated_frame,
     custom_windows,
     equal_windows,
     freeform_windows,
-    starts_of_zones,
     zones_at,
 )
-from mr_platform.registry.strategy_files import load_strategy_files
 from mr_platform.trading_calendar import SESSION_CLOSE, SESSION_OPEN
 
 
@@ -72,12 +66,6 @@ def test_time_in_a_gap_is_outside():
     windows = custom_windows({"a": (at(9, 30), at(11, 0)), "b": (at(12, 0), at(15, 0))}, gaps=True)
     found = zones_at(times(at(9, 20), at(10, 0), at(11, 0), at(12, 0), at(15, 0)), windows)
     assert found == (OUTSIDE, "a", OUTSIDE, "b", OUTSIDE)
-
-
-def test_rows_without_a_start_take_that_of_their_zone():
-    starts = starts_of_zones(["Zone 2", OUTSIDE, None], freeform_windows([at(10, 0)]))
-    assert starts.to_list() == [at(10, 0), None, None]
-    assert starts.dtype == pl.Time
 
 
 @pytest.mark.parametrize(
@@ -157,30 +145,3 @@ def test_equal_windows_cover_the_session_once_and_names_sort_by_time(count, star
         if inside:
             window = windows.windows[windows.names.index(zone)]
             assert window.start <= start < window.end or start == window.end == SESSION_CLOSE
-
-
-def test_a_consolidated_zone_file_reads_back(tmp_path):
-    over = StrategyReturns(
-        np.array([[1.5, -2.0], [0.1, 3.0], [7.0, 1e-9]]),
-        ("SENSEX 930-1030 SL7%", "b, with a comma"),
-        np.array(["2024-01-04", "2024-01-04", "2024-01-11"], dtype="datetime64[D]"),
-        ("Outside Market", "Zone 1", "Zone 2"),
-    )
-    path = tmp_path / "consolidated.csv"
-    consolidated_frame(over).write_csv(path)
-    landed = LandedStrategies(path, "consolidated.csv")
-    sheet = read_text_sheet(
-        landed.header.columns, landed.pieces(), place="c", declared=load_strategy_files()
-    )
-
-    assert landed.header.columns[:3] == ("Date", "Zone", "Day")
-    assert sheet.account.format == "legacy_csv"
-    assert sheet.returns.pnl.tolist() == over.pnl.tolist()
-    assert sheet.returns.zones == over.zones
-    assert not sheet.account.day_mismatches
-
-
-def test_whole_days_have_no_zone_file():
-    over = StrategyReturns(np.ones((1, 1)), ("a",), np.array(["2024-01-04"], "datetime64[D]"))
-    with pytest.raises(PortfolioError, match="no zones"):
-        consolidated_frame(over)

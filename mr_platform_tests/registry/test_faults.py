@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from mr_platform.registry.faults import FaultList, Source, hint, near_names
 from mr_platform.registry.marked_yaml import read_marked
 
@@ -39,11 +43,35 @@ def test_values_of_a_wrong_kind_are_faults_that_say_what_they_were():
     assert source.whole(True, ("a",), "the count") == 0
     assert source.whole(-1, ("a",), "the number") == 0
     assert source.truth(0, ("a",), "the flag") is False
+    assert source.number(True, ("a",), "the size") == 0.0
+    assert source.number(1.5, ("a",), "the share", 1.0) == 0.0
+    assert source.delimiter("||", ("b",)) == ","
+    assert source.delimiter('"', ("b",)) == ","
     assert faults.texts() == [
         "x.yaml:1: the count must be an integer of at least 0, was True",
         "x.yaml:1: the flag must be true or false, was 0",
         "x.yaml:1: the number must be an integer of at least 0, was -1",
         "x.yaml:1: the part must be a mapping, was 1",
+        "x.yaml:1: the share must be a number from 0 to 1, was 1.5",
+        "x.yaml:1: the size must be a number of at least 0, was True",
+        "x.yaml:2: delimiter must be one ASCII character, no quote",
         "x.yaml:2: the list must be a list, was 'text'",
         "x.yaml:2: the words must be text, was '  '",
     ]
+
+
+@pytest.mark.parametrize("value", [math.nan, -0.5, "2", None])
+def test_a_number_is_a_number_not_below_0(value):
+    faults = FaultList()
+    source = Source("x.yaml", read_marked("a: 1\n"), faults)
+    assert source.number(value, ("a",), "the size") == 0.0
+    assert len(faults.texts()) == 1
+
+
+def test_values_of_the_right_kind_are_themselves():
+    faults = FaultList()
+    source = Source("x.yaml", read_marked("a: 1\n"), faults)
+    assert source.number(3, ("a",), "the size") == 3.0
+    assert source.number(1, ("a",), "the share", 1.0) == 1.0
+    assert source.delimiter("\t", ("a",)) == "\t"
+    assert not faults

@@ -126,8 +126,3 @@ def test_every_fault_is_told_at_once(tmp_path):
 
     assert len(refused.value.faults) >= 8
     assert any("families names nothing" in fault for fault in refused.value.faults)
-
-
-def test_a_file_that_is_not_there_is_a_fault(tmp_path):
-    with pytest.raises(RegistryError, match="cannot be read"):
-        load_regimes(tmp_path / "none.yaml")

@@ -9,7 +9,7 @@ Not here: reading and storing (``strategy_books.py``), figures (``book_figures.p
 import datetime as dt
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -20,6 +20,13 @@ from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.gateways.strategy_landing import StrategyLanding
 from mr_platform.orchestration import book_figures, book_report, book_search, book_zones
+from mr_platform.orchestration.book_freshness import (
+    BEST_PORTFOLIO,
+    MADE_OF,
+    PORTFOLIO_REPORT,
+    ZONE_PORTFOLIOS,
+    made_of,
+)
 from mr_platform.orchestration.book_partitions import (
     BOOK,
     BOOK_SIZES,
@@ -53,11 +60,10 @@ CODE_VERSION = "1"
 
 CORRELATION_TABLES = ("correlation_summary", "correlated_pairs", "strategy_neighbours")
 PORTFOLIO_TABLES = ("portfolios", "portfolio_members")
-ZONE_PORTFOLIOS = "zone_portfolios"
-BEST_PORTFOLIO = "best_portfolio"
-PORTFOLIO_REPORT = "portfolio_report"
 
 INPUT_FINGERPRINT = "input_fingerprint"
+REGIMES_TAKEN = "rows_with_a_regime_from_bars"
+BARS_NOT_USED = "bars_not_used"
 ROWS = "dagster/partition_row_count"
 
 with warnings.catch_warnings():
@@ -66,20 +72,33 @@ with warnings.catch_warnings():
     _SIZES_OF_A_BOOK = dg.MultiToSingleDimensionPartitionMapping(BOOK)
 
 
+def _told(table: str, kinds: Iterable[str] = ()) -> dict[str, Any]:
+    """What Dagster is told of the asset of a table, however it is made."""
+    return {
+        "description": load_portfolio_tables()[table].meaning,
+        "metadata": {"dagster/column_schema": column_schema(table)},
+        "group_name": GROUP,
+        "code_version": CODE_VERSION,
+        "owners": OWNERS,
+        "tags": {"layer": GROUP},
+        "kinds": {"polars", "deltalake", *kinds},
+    }
+
+
 def _spec(
-    table: str, *, deps: Sequence[dg.AssetDep | str] = (), kinds: frozenset[str] = frozenset()
+    table: str, *, deps: Sequence[dg.AssetDep | str] = (), kinds: Iterable[str] = ()
 ) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        table,
-        deps=list(deps),
-        description=load_portfolio_tables()[table].meaning,
-        metadata={"dagster/column_schema": column_schema(table)},
-        group_name=GROUP,
-        code_version=CODE_VERSION,
-        owners=OWNERS,
-        tags={"layer": GROUP},
-        kinds={"polars", "deltalake", *kinds},
+    return dg.AssetSpec(table, deps=list(deps), **_told(table, kinds))
+
+
+def _asset(
+    name: str, *, deps: Sequence[dg.AssetDep | str], told: Mapping[str, Any] | None = None
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Makes an asset of one part for each book; what is told of it is what its table declares."""
+    made: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        name=name, deps=list(deps), partitions_def=BOOKS, **(told or _told(name))
     )
+    return made
 
 
 @dg.multi_asset(
@@ -130,22 +149,16 @@ def _load_metadata(table: str, report: LoadReport) -> dict[str, Any]:
             "unreadable_cells": report.unreadable_cells,
             "repeated_cells": report.repeated_cells,
             "cells_kept_from_files_no_longer_landed": report.kept_cells,
+            **({} if report.regimes_taken is None else {REGIMES_TAKEN: report.regimes_taken}),
+            **({BARS_NOT_USED: report.bars_not_used} if report.bars_not_used else {}),
             "warnings": dg.MetadataValue.json(list(report.warnings)),
         }
     return told
 
 
-@dg.asset(
-    name="strategy_metrics",
+@_asset(
+    "strategy_metrics",
     deps=[STRATEGIES, STRATEGY_RETURNS],
-    partitions_def=BOOKS,
-    group_name=GROUP,
-    description=load_portfolio_tables()["strategy_metrics"].meaning,
-    code_version=CODE_VERSION,
-    metadata={"dagster/column_schema": column_schema("strategy_metrics")},
-    owners=OWNERS,
-    tags={"layer": GROUP},
-    kinds={"polars", "deltalake"},
 )
 def strategy_metrics(
     context: dg.AssetExecutionContext,
@@ -167,17 +180,9 @@ def strategy_metrics(
     )
 
 
-@dg.asset(
-    name="inversions",
+@_asset(
+    "inversions",
     deps=[STRATEGIES, STRATEGY_RETURNS],
-    partitions_def=BOOKS,
-    group_name=GROUP,
-    description=load_portfolio_tables()["inversions"].meaning,
-    code_version=CODE_VERSION,
-    metadata={"dagster/column_schema": column_schema("inversions")},
-    owners=OWNERS,
-    tags={"layer": GROUP},
-    kinds={"polars", "deltalake"},
 )
 def inversions(
     context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
@@ -284,17 +289,9 @@ def search_portfolios(
         yield dg.MaterializeResult(asset_key=table, metadata=told)
 
 
-@dg.asset(
-    name=ZONE_PORTFOLIOS,
+@_asset(
+    ZONE_PORTFOLIOS,
     deps=[STRATEGIES, STRATEGY_RETURNS, STRATEGY_ROWS],
-    partitions_def=BOOKS,
-    group_name=GROUP,
-    description=load_portfolio_tables()[ZONE_PORTFOLIOS].meaning,
-    code_version=CODE_VERSION,
-    metadata={"dagster/column_schema": column_schema(ZONE_PORTFOLIOS)},
-    owners=OWNERS,
-    tags={"layer": GROUP},
-    kinds={"polars", "deltalake"},
 )
 def zone_portfolios(
     context: dg.AssetExecutionContext,
@@ -317,17 +314,9 @@ def zone_portfolios(
     )
 
 
-@dg.asset(
-    name=BEST_PORTFOLIO,
+@_asset(
+    BEST_PORTFOLIO,
     deps=[dg.AssetDep(table, partition_mapping=_SIZES_OF_A_BOOK) for table in PORTFOLIO_TABLES],
-    partitions_def=BOOKS,
-    group_name=GROUP,
-    description=load_portfolio_tables()[BEST_PORTFOLIO].meaning,
-    code_version=CODE_VERSION,
-    metadata={"dagster/column_schema": column_schema(BEST_PORTFOLIO)},
-    owners=OWNERS,
-    tags={"layer": GROUP},
-    kinds={"polars", "deltalake"},
 )
 def best_portfolio(
     context: dg.AssetExecutionContext,
@@ -352,21 +341,23 @@ def best_portfolio(
     )
 
 
-@dg.asset(
-    name=PORTFOLIO_REPORT,
+@_asset(
+    PORTFOLIO_REPORT,
     deps=[
         BEST_PORTFOLIO,
+        ZONE_PORTFOLIOS,
         dg.AssetDep(PORTFOLIO_TABLES[0], partition_mapping=_SIZES_OF_A_BOOK),
         dg.AssetDep(PORTFOLIO_TABLES[1], partition_mapping=_SIZES_OF_A_BOOK),
     ],
-    partitions_def=BOOKS,
-    group_name=GROUP,
-    description="A page of the book's portfolios: curves, composition, correlations, convergence, "
-    "members; one file without links to anywhere.",
-    code_version=CODE_VERSION,
-    owners=OWNERS,
-    tags={"layer": GROUP},
-    kinds={"html"},
+    told={
+        "description": "A page of the book's portfolios: curves, composition, correlations, "
+        "convergence, members; one file without links to anywhere.",
+        "group_name": GROUP,
+        "code_version": CODE_VERSION,
+        "owners": OWNERS,
+        "tags": {"layer": GROUP},
+        "kinds": {"html"},
+    },
 )
 def portfolio_report(
     context: dg.AssetExecutionContext,
@@ -376,12 +367,15 @@ def portfolio_report(
     """Write the page of a book."""
     loaded = settings.load()
     with retries_told_apart():
+        # noted before it is drawn: what is stored meanwhile makes it old, never new
+        shown = made_of(lakehouse, read_book(lakehouse, context.partition_key))
         written = book_report.write_report(
             lakehouse, context.partition_key, loaded.portfolio_reports_dir,
             kelly_cap=loaded.portfolio.kelly_cap,
         )  # fmt: skip
     return dg.MaterializeResult(
         metadata={
+            MADE_OF: shown,
             "page": dg.MetadataValue.path(str(written.page)),
             "bytes": written.page.stat().st_size,
             "summary": dg.MetadataValue.md(written.summary),

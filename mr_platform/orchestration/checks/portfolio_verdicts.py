@@ -9,19 +9,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.orchestration.book_freshness import (
+    BEST_PORTFOLIO,
+    PORTFOLIO_REPORT,
+    ZONE_PORTFOLIOS,
+    BookAge,
+)
 from mr_platform.orchestration.book_parity import compare_book, holds_recorded
-from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.book_search import data_key
+from mr_platform.orchestration.checks.search_verdicts import beats_chance, fitness_errors
 from mr_platform.orchestration.checks.verdicts import Judgement
 from mr_platform.orchestration.strategy_books import (
     STRATEGY_FILES,
@@ -33,7 +40,6 @@ from mr_platform.parity.legacy_portfolio import (
     TOLERANCE,
     naive_correlation,
     naive_figures,
-    naive_fitness,
     relative_error,
 )
 from mr_platform.parity.portfolio_figures import violations
@@ -63,17 +69,24 @@ class BookFacts:
         name: Its name.
         part: The part that is judged: all, or a size.
         recorded: Folder of recorded legacy figures; None where there is none.
+        told: Metadata of the latest materialisation of each judged asset that has one.
     """
 
     lakehouse: Lakehouse
     name: str
     part: str = "all"
     recorded: Path | None = None
+    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def book(self) -> StoredBook:
         """The book as one matrix."""
         return read_book(self.lakehouse, self.name)
+
+    @cached_property
+    def age(self) -> BookAge:
+        """What was made of the book beside the book as it is."""
+        return BookAge(self.lakehouse, self.name)
 
     @cached_property
     def comparison(self) -> pl.DataFrame | None:
@@ -262,25 +275,9 @@ def _inversions_agree(facts: BookFacts) -> Judgement:
 
 def _fitness_agrees(facts: BookFacts) -> Judgement:
     stored, members = facts.rows("portfolios"), facts.rows("portfolio_members")
-    # what older portfolios were worth, the returns of now do not tell
-    current = stored.filter(pl.col("data_key") == data_key(facts.book))
-    if current.is_empty() and stored.height:
-        return Judgement(True, "all were searched on other returns: nothing to compare")
-    errors: list[tuple[float, str]] = []
-    for row in current.to_dicts():
-        returns = Preparation.parse(row["preparation"]).returns(facts.book)
-        columns = {name: place for place, name in enumerate(returns.names)}
-        names = members.filter(
-            (pl.col("algorithm") == row["algorithm"]) & (pl.col("form") == row["form"])
-        )["name"].to_list()
-        told = f"{row['algorithm']} ({row['form']})"
-        if len(set(names)) != row["size"] or not set(names) <= columns.keys():
-            return Judgement(False, f"{told}: its members are not {row['size']} strategies")
-        series = [returns.pnl[:, columns[name]].tolist() for name in names]
-        reference = naive_fitness(
-            series, row["metric"], row["correlation_weight"], row["drawdown_threshold"]
-        )
-        errors.append((relative_error(row["fitness"], reference), told))
+    errors = fitness_errors(facts.book, stored, members)
+    if isinstance(errors, Judgement):
+        return errors
     return _agreement(errors, "fitnesses of portfolios")
 
 
@@ -297,20 +294,15 @@ def _portfolios_are_current(facts: BookFacts) -> Judgement:
     )
 
 
+def _of_now(fault: str | None) -> Judgement | None:
+    """Of something made of the book, by why it is not of now; None where it was never made."""
+    if fault is None:
+        return None
+    return Judgement(not fault, fault or "it is of the results and portfolios that are stored")
+
+
 def _beats_chance(facts: BookFacts) -> Judgement:
-    stored = facts.rows("portfolios")
-    by_chance = stored.filter(pl.col("algorithm") == "random_search")["fitness"]
-    others = stored.filter(pl.col("algorithm") != "random_search")
-    if by_chance.is_empty() or others.is_empty():
-        absent = "no random search" if by_chance.is_empty() else "nothing but random search"
-        return Judgement(True, f"{absent} among the algorithms: nothing to compare")
-    worse = others.filter(pl.col("fitness") < by_chance.max())["algorithm"].to_list()
-    return Judgement(
-        not worse,
-        f"below random search: {', '.join(worse)}"
-        if worse
-        else f"{others.height} algorithms are not below random search",
-    )
+    return beats_chance(facts.rows("portfolios"))
 
 
 def _recorded(*figures: str) -> Callable[[BookFacts], Judgement | None]:
@@ -439,6 +431,21 @@ BOOK_RULES: tuple[BookRule, ...] = (
         "portfolios", "algorithms_beat_chance",
         "No algorithm found less than random search with the same evaluations.",
         False, _beats_chance,
+    ),
+    BookRule(
+        ZONE_PORTFOLIOS, "zones_are_current",
+        "Zones were searched on the returns that are stored now; asked at each load, too.",
+        False, lambda facts: _of_now(facts.age.zones()),
+    ),
+    BookRule(
+        BEST_PORTFOLIO, "best_portfolio_is_current",
+        "It is the best of the portfolios that are stored now; asked at each load, too.",
+        False, lambda facts: _of_now(facts.age.best()),
+    ),
+    BookRule(
+        PORTFOLIO_REPORT, "report_is_current",
+        "The page shows what is stored now; asked at each load, too.",
+        False, lambda facts: _of_now(facts.age.report(facts.told.get(PORTFOLIO_REPORT))),
     ),
 )  # fmt: skip
 """Checks of the tables of a book, in data order."""

@@ -81,6 +81,7 @@ def algorithm(name: str, form: Form = "improved", **parameters: float | str | No
         raise PortfolioError(
             f"{name} has no legacy form: the record does not know it",
             next_step="Ask for the improved form",
+            misused=True,
         )
     known = tuple(one.name for one in parameters_of(chosen))
     refuse_unknown("parameter", parameters, known, f"{name}, {form}")

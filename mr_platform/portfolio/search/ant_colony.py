@@ -18,6 +18,11 @@ from mr_platform.portfolio.search.engine import Form, State, Step
 from mr_platform.portfolio.search.guided_draws import guide_parameter, kicked, quality_order
 from mr_platform.portfolio.search.member_sets import first_distinct, most_wanted
 from mr_platform.portfolio.search.parameters import check, declared
+from mr_platform.portfolio.search.populations import (
+    climb_parameter,
+    kick_parameter,
+    patience_parameter,
+)
 from mr_platform.portfolio.search.problem import SearchProblem
 from mr_platform.portfolio.search.swap_climb import climbed
 
@@ -48,11 +53,9 @@ class AntColony:
     highest: float = declared(10.0, "largest trail", least=1e-12, most=1_000.0)
     start: float = declared(0.1, "trail at first", least=1e-12, most=1_000.0)
     keep: float = declared(0.8, "share of the leader that an ant keeps", least=0.0, most=1.0)
-    climb: int = declared(40, "evaluations a step for swaps of the leader", least=0, most=10_000)
-    patience: int = declared(
-        16, "steps without a better one before it starts over", least=1, most=1_000_000
-    )
-    kick: int = declared(4, "members drawn anew when it starts over", least=1, most=1_000)
+    climb: int = climb_parameter(40, "the leader")
+    patience: int = patience_parameter(16, "it starts over")
+    kick: int = kick_parameter(4, "it starts over")
     guide: float = guide_parameter()
 
     name: ClassVar[str] = "ant_colony"

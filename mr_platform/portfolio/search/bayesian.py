@@ -25,6 +25,7 @@ from mr_platform.portfolio.search.guided_draws import (
 )
 from mr_platform.portfolio.search.member_sets import contained
 from mr_platform.portfolio.search.parameters import check, declared
+from mr_platform.portfolio.search.populations import kick_parameter
 from mr_platform.portfolio.search.problem import SearchProblem
 
 _CURVE_POINTS: Final = 96
@@ -66,7 +67,7 @@ class Bayesian:
     patience: int = declared(
         400, "evaluations without a better one before it moves", least=1, most=1_000_000
     )
-    kick: int = declared(3, "members drawn anew when it moves", least=1, most=1_000)
+    kick: int = kick_parameter(3, "it moves")
     guide: float = guide_parameter()
 
     name: ClassVar[str] = "bayesian"

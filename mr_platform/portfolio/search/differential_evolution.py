@@ -1,8 +1,8 @@
 """Differential evolution over sets: differences of two portfolios, added to a third.
 
 Here: the set-based form with greedy selection; the form of the record, a coin flip a member.
-Not here: membership and choice (``member_sets``), draws (``guided_draws``), climbs
-(``swap_climb``).
+Not here: the start, the climb and the new start of a population (``populations``), membership and
+choice (``member_sets``), draws (``guided_draws``).
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import numpy as np
 from mr_platform.portfolio.correlation import Members
 from mr_platform.portfolio.search.draws import random_portfolios
 from mr_platform.portfolio.search.engine import Form, State, Step
-from mr_platform.portfolio.search.guided_draws import (
-    fresh_members,
-    guide_parameter,
-    guided_portfolios,
-    kicked,
-    quality_order,
-)
+from mr_platform.portfolio.search.guided_draws import fresh_members, guide_parameter
 from mr_platform.portfolio.search.member_sets import contained, most_wanted
 from mr_platform.portfolio.search.parameters import check, declared
+from mr_platform.portfolio.search.populations import (
+    Population,
+    climb_parameter,
+    climbed_on,
+    drawn,
+    kick_parameter,
+    patience_parameter,
+    scattered,
+)
 from mr_platform.portfolio.search.problem import SearchProblem
-from mr_platform.portfolio.search.swap_climb import climbed
 
 _SHARED: Final = 0.9
 """How much more a target's member stays where the mutant has it too. Below 1 one of them leaves now
@@ -54,11 +56,9 @@ class DifferentialEvolution:
         "best/1/bin", "base of the mutants", choices=("best/1/bin", "rand/1/bin")
     )
     mutation: float = declared(0.3, "members drawn anew, mean a trial", least=0.0, most=100.0)
-    climb: int = declared(16, "evaluations a step for swaps of the best", least=0, most=10_000)
-    patience: int = declared(
-        12, "steps without a better one before it scatters", least=1, most=1_000_000
-    )
-    kick: int = declared(4, "members drawn anew when it scatters", least=1, most=1_000)
+    climb: int = climb_parameter(16)
+    patience: int = patience_parameter(12)
+    kick: int = kick_parameter(4)
     guide: float = guide_parameter()
 
     name: ClassVar[str] = "differential_evolution"
@@ -70,74 +70,29 @@ class DifferentialEvolution:
 
     def begin(self, problem: SearchProblem, rng: np.random.Generator, left: int) -> Step:
         """Draw and judge the population; a small budget makes a small one."""
-        count = min(self.population, left)
-        order = quality_order(problem)
-        population = guided_portfolios(rng, order, self.guide, problem.size, count)
-        fitness = problem.fitness(population)
-        best = int(np.argmax(fitness))
-        state = {
-            "order": order,
-            "population": population,
-            "fitness": fitness,
-            "stalled": np.asarray(0),
-            "top": population[best],
-            "top_fitness": fitness[best],
-        }
-        return Step(state, count, population[best], float(fitness[best]))
+        return _at_rest(drawn(self, problem, rng, min(self.population, left)))
 
     def step(
         self, problem: SearchProblem, state: State, rng: np.random.Generator, left: int
     ) -> Step:
         """One generation, as far as the budget goes, then a climb; or scatter."""
         if int(state["stalled"]) >= self.patience:
-            return self._scattered(problem, state, rng, left)
-        order = state["order"]
+            count = min(state["population"].shape[0], left)
+            return _at_rest(scattered(self, problem, rng, state, count))
         population, fitness = state["population"].copy(), state["fitness"].copy()
         best = int(np.argmax(fitness))
         before = fitness[best]
-        trials = self._crossed(rng, population, self._mutants(rng, population, best), order)
+        mutants = self._mutants(rng, population, best)
+        trials = self._crossed(rng, population, mutants, state["order"])
         count = min(population.shape[0], left)
         judged = problem.fitness(trials[:count])
         kept = np.flatnonzero(judged >= fitness[:count])
         population[kept], fitness[kept] = trials[kept], judged[kept]
-        best = int(np.argmax(fitness))
-        climb = climbed(
-            problem,
-            rng,
-            population[best],
-            float(fitness[best]),
-            min(self.climb, left - count),
-            order,
-            self.guide,
+        climb, after = climbed_on(
+            self, problem, rng, state, population, fitness, before, left - count
         )
-        population[best], fitness[best] = climb.members, climb.fitness
-        higher = climb.fitness > float(state["top_fitness"])
-        after = {
-            "order": order,
-            "population": population,
-            "fitness": fitness,
-            "stalled": np.asarray(0 if climb.fitness > before else int(state["stalled"]) + 1),
-            "top": climb.members if higher else state["top"],
-            "top_fitness": np.asarray(climb.fitness) if higher else state["top_fitness"],
-        }
+        after |= {"population": population, "fitness": fitness}
         return Step(after, count + climb.evaluated, climb.members, climb.fitness)
-
-    def _scattered(
-        self, problem: SearchProblem, state: State, rng: np.random.Generator, left: int
-    ) -> Step:
-        """A population around the best of all; what the budget does not reach is left out."""
-        count = min(state["population"].shape[0], left)
-        population = kicked(rng, state["top"], count, self.kick, state["order"], self.guide)
-        fitness = problem.fitness(population)
-        best = int(np.argmax(fitness))
-        after = dict(state) | {
-            "population": population,
-            "fitness": fitness,
-            "stalled": np.asarray(0),
-        }
-        if fitness[best] > float(state["top_fitness"]):
-            after |= {"top": population[best], "top_fitness": fitness[best]}
-        return Step(after, count, population[best], float(fitness[best]))
 
     def _mutants(self, rng: np.random.Generator, population: Members, best: int) -> Members:
         """Base plus F times the difference of two portfolios, one for each, shape (P, k)."""
@@ -187,6 +142,13 @@ class DifferentialEvolution:
             ),
             size,
         )[0]
+
+
+def _at_rest(begun: Population) -> Step:
+    """The step that ends with a population just drawn."""
+    best = begun.best
+    state = begun.kept | {"population": begun.members, "fitness": begun.fitness}
+    return Step(state, begun.fitness.size, begun.members[best], float(begun.fitness[best]))
 
 
 def _others(rng: np.random.Generator, count: int) -> tuple[Members, Members, Members]:

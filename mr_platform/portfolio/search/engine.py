@@ -213,7 +213,7 @@ class SearchResult:
         form: Its form.
         size: Members of the portfolio, k.
         members: Shape (k,), int64, ascending columns of the evaluator.
-        fitness: Fitness of that portfolio, to the bit that of the evaluator.
+        fitness: Fitness of that portfolio, to the bit that of the evaluator on the processor.
         evaluations: Portfolios judged.
         stopped: Why it ended.
         convergence: Evaluations and best fitness at improvements, at most 200 points.
@@ -287,7 +287,7 @@ def run_search(
     if now is None:
         raise PortfolioError("the search has not begun")
     members = np.sort(problem.columns(now.members))
-    fitness = problem.evaluator.evaluate(members[np.newaxis]).fitness
+    fitness = problem.evaluator.evaluate_on_host(members[np.newaxis]).fitness
     return SearchResult(
         algorithm.name,
         algorithm.form,

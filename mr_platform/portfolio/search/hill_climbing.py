@@ -62,42 +62,27 @@ class LegacyHillClimbing:
         """Draw and judge the start."""
         members = random_portfolios(rng, problem.strategies, problem.size, 1)[0]
         fitness = float(problem.fitness(members[np.newaxis])[0])
-        return legacy_step(members, fitness, done=0, evaluated=1, steps=self.steps)
+        return _counted(members, fitness, done=0, evaluated=1, steps=self.steps)
 
     def step(
         self, problem: SearchProblem, state: State, rng: np.random.Generator, left: int
     ) -> Step:
         """Judge up to 100 neighbours, one after the other."""
-        return greedy(problem, state, rng, left, self.steps)
+        members, fitness = state["members"].copy(), float(state["fitness"])
+        done = int(state["done"])
+        count = min(_LEGACY_AT_ONCE, left, self.steps - done)
+        for _ in range(count):
+            neighbour = members.copy()
+            neighbour[rng.integers(problem.size)] = random_entering(
+                rng, members[np.newaxis], problem.strategies
+            )[0]
+            found = float(problem.fitness(neighbour[np.newaxis])[0])
+            if found > fitness:
+                members, fitness = neighbour, found
+        return _counted(members, fitness, done + count, count, self.steps)
 
 
-def greedy(
-    problem: SearchProblem, state: State, rng: np.random.Generator, left: int, steps: int
-) -> Step:
-    """Neighbours of the record, one after the other, each kept only where strictly better.
-
-    Args:
-        problem: What is searched.
-        state: That of :func:`legacy_step`.
-        rng: Source of chance.
-        left: Most portfolios to judge.
-        steps: Neighbours of the whole search.
-    """
-    members, fitness = state["members"].copy(), float(state["fitness"])
-    done = int(state["done"])
-    count = min(_LEGACY_AT_ONCE, left, steps - done)
-    for _ in range(count):
-        neighbour = members.copy()
-        neighbour[rng.integers(problem.size)] = random_entering(
-            rng, members[np.newaxis], problem.strategies
-        )[0]
-        found = float(problem.fitness(neighbour[np.newaxis])[0])
-        if found > fitness:
-            members, fitness = neighbour, found
-    return legacy_step(members, fitness, done + count, count, steps)
-
-
-def legacy_step(members: Members, fitness: float, done: int, evaluated: int, steps: int) -> Step:
+def _counted(members: Members, fitness: float, done: int, evaluated: int, steps: int) -> Step:
     """The step of a search that keeps one portfolio and counts its neighbours."""
     state = {
         "members": members,

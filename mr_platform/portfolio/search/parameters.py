@@ -93,6 +93,7 @@ def check(algorithm: Any) -> None:
                 f"{one.name} is {getattr(algorithm, one.name)!r}; {fault}",
                 place=type(algorithm).__name__,
                 next_step=f"{one.name}: {one.meaning}",
+                misused=True,
             )
 
 
@@ -111,6 +112,7 @@ def refuse_unknown(what: str, names: Mapping[str, Any], known: tuple[str, ...], 
                 next_step=f"Did you mean {near[0]!r}?"
                 if near
                 else f"Choose from {', '.join(known) or 'none: there are no parameters'}",
+                misused=True,
             )
 
 

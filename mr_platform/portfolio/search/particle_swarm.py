@@ -1,8 +1,8 @@
 """Particle swarm over sets: velocities are chances of taking a member over from a best.
 
 Here: the set-based form; the form of the record, which has no velocity.
-Not here: membership and choice (``member_sets``), draws (``guided_draws``), climbs
-(``swap_climb``).
+Not here: the start, the climb and the new start of a population (``populations``), membership and
+choice (``member_sets``), draws (``guided_draws``).
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from mr_platform.portfolio.correlation import Flags, Members
 from mr_platform.portfolio.returns import Matrix
 from mr_platform.portfolio.search.draws import random_entering, random_portfolios
 from mr_platform.portfolio.search.engine import Form, State, Step
-from mr_platform.portfolio.search.guided_draws import (
-    fresh_members,
-    guide_parameter,
-    guided_portfolios,
-    kicked,
-    quality_order,
-)
+from mr_platform.portfolio.search.guided_draws import fresh_members, guide_parameter
 from mr_platform.portfolio.search.member_sets import contained, most_wanted
 from mr_platform.portfolio.search.parameters import check, declared
+from mr_platform.portfolio.search.populations import (
+    Population,
+    climb_parameter,
+    climbed_on,
+    drawn,
+    kick_parameter,
+    patience_parameter,
+    scattered,
+)
 from mr_platform.portfolio.search.problem import SearchProblem
-from mr_platform.portfolio.search.swap_climb import climbed
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,9 @@ class ParticleSwarm:
         0.8, "chance of a particle to set out from its own best", least=0.0, most=1.0
     )
     mutation: float = declared(0.5, "members drawn anew, mean a particle", least=0.0, most=100.0)
-    climb: int = declared(40, "evaluations a step for swaps of the best", least=0, most=10_000)
-    patience: int = declared(
-        16, "steps without a better one before it scatters", least=1, most=1_000_000
-    )
-    kick: int = declared(4, "members drawn anew when it scatters", least=1, most=1_000)
+    climb: int = climb_parameter(40)
+    patience: int = patience_parameter(16)
+    kick: int = kick_parameter(4)
     guide: float = guide_parameter()
 
     name: ClassVar[str] = "particle_swarm"
@@ -72,25 +72,15 @@ class ParticleSwarm:
 
     def begin(self, problem: SearchProblem, rng: np.random.Generator, left: int) -> Step:
         """Draw and judge the swarm; a small budget makes a small swarm."""
-        count = min(self.swarm, left)
-        order = quality_order(problem)
-        swarm = guided_portfolios(rng, order, self.guide, problem.size, count)
-        fitness = problem.fitness(swarm)
-        best = int(np.argmax(fitness))
-        kept = {
-            "order": order,
-            "iteration": np.asarray(0),
-            "top": swarm[best],
-            "top_fitness": fitness[best],
-        }
-        return Step(kept | _at_rest(swarm, fitness), count, swarm[best], float(fitness[best]))
+        return _at_rest(drawn(self, problem, rng, min(self.swarm, left)), np.asarray(0))
 
     def step(
         self, problem: SearchProblem, state: State, rng: np.random.Generator, left: int
     ) -> Step:
         """Move every particle once, as far as the budget goes, then climb; or scatter."""
         if int(state["stalled"]) >= self.patience:
-            return self._scattered(problem, state, rng, left)
+            count = min(state["swarm"].shape[0], left)
+            return _at_rest(scattered(self, problem, rng, state, count), state["iteration"])
         own, own_fitness = state["best"].copy(), state["best_fitness"].copy()
         leader = int(np.argmax(own_fitness))
         before = own_fitness[leader]
@@ -104,44 +94,16 @@ class ParticleSwarm:
         fitness = problem.fitness(swarm[:count])
         better = np.flatnonzero(fitness > own_fitness[:count])
         own[better], own_fitness[better] = swarm[better], fitness[better]
-        best = int(np.argmax(own_fitness))
-        climb = climbed(
-            problem,
-            rng,
-            own[best],
-            float(own_fitness[best]),
-            min(self.climb, left - count),
-            state["order"],
-            self.guide,
-        )
-        own[best], own_fitness[best] = climb.members, climb.fitness
-        higher = climb.fitness > float(state["top_fitness"])
-        after = {
-            "order": state["order"],
+        climb, after = climbed_on(self, problem, rng, state, own, own_fitness, before, left - count)
+        after |= {
             "iteration": state["iteration"] + 1,
             "swarm": swarm,
             "best": own,
             "best_fitness": own_fitness,
             "velocity": velocity,
             "chance": chance,
-            "stalled": np.asarray(0 if climb.fitness > before else int(state["stalled"]) + 1),
-            "top": climb.members if higher else state["top"],
-            "top_fitness": np.asarray(climb.fitness) if higher else state["top_fitness"],
         }
         return Step(after, count + climb.evaluated, climb.members, climb.fitness)
-
-    def _scattered(
-        self, problem: SearchProblem, state: State, rng: np.random.Generator, left: int
-    ) -> Step:
-        """A swarm at rest around the best of all; what the budget does not reach is left out."""
-        count = min(state["swarm"].shape[0], left)
-        swarm = kicked(rng, state["top"], count, self.kick, state["order"], self.guide)
-        fitness = problem.fitness(swarm)
-        best = int(np.argmax(fitness))
-        after = dict(state) | _at_rest(swarm, fitness)
-        if fitness[best] > float(state["top_fitness"]):
-            after |= {"top": swarm[best], "top_fitness": fitness[best]}
-        return Step(after, count, swarm[best], float(fitness[best]))
 
     def _faster(
         self,
@@ -196,16 +158,18 @@ class ParticleSwarm:
         )[0]
 
 
-def _at_rest(swarm: Members, fitness: Matrix) -> dict[str, Any]:
-    """Particles that have been nowhere else yet and do not move."""
-    return {
+def _at_rest(begun: Population, iteration: Any) -> Step:
+    """The step that ends with particles that have been nowhere else yet and do not move."""
+    best, swarm = begun.best, begun.members
+    state = begun.kept | {
+        "iteration": iteration,
         "swarm": swarm,
         "best": swarm,
-        "best_fitness": fitness,
+        "best_fitness": begun.fitness,
         "velocity": swarm,
         "chance": np.zeros(swarm.shape),
-        "stalled": np.asarray(0),
     }
+    return Step(state, begun.fitness.size, swarm[best], float(begun.fitness[best]))
 
 
 @dataclass(frozen=True)

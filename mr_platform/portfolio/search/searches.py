@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from mr_platform.portfolio.array_evaluation import ArrayEvaluator
 from mr_platform.portfolio.correlation import Members
 from mr_platform.portfolio.fitness import Balance, LegacyFitness, PortfolioEvaluator
 from mr_platform.portfolio.returns import Matrix, PortfolioError
@@ -114,7 +115,8 @@ def run_searches(
         candidates: Strategies to choose from; None are all.
         checkpoints: Where searches go on from, by name; the others begin. One of another search
             (other returns, parameters or root) is passed over.
-        workers: Processes; 1 is this one. Each other process gets the returns once.
+        workers: Processes; 1 is this one. Each other process gets the returns once. Batches that
+            are judged on a device (``ArrayEvaluator``) are judged from this process alone.
         on_result: Called with each result, in the order of the searches.
         keep: Called in this process with the state of each running search, now and then.
         keep_seconds: Time between two such states.
@@ -140,7 +142,8 @@ def run_searches(
     jobs = [_Stretch(one, known.get(one.name), seconds) for one in searches]
     results = []
     place = evaluator, candidates, budget, root
-    many = min(workers, len(jobs))
+    # a device is driven by one process: others would judge on the processor
+    many = 1 if isinstance(evaluator, ArrayEvaluator) else min(workers, len(jobs))
     ended = _here(*place, jobs, keep) if many <= 1 else _elsewhere(*place, jobs, keep, many)
     for result in ended:
         if on_result is not None:

@@ -19,7 +19,7 @@ from mr_platform.portfolio.search.guided_draws import (
     guided_portfolios,
     guided_strategies,
 )
-from mr_platform.portfolio.search.hill_climbing import greedy, legacy_step
+from mr_platform.portfolio.search.hill_climbing import LegacyHillClimbing
 from mr_platform.portfolio.search.parameters import check, declared
 from mr_platform.portfolio.search.problem import SearchProblem, random_portfolios
 
@@ -46,7 +46,7 @@ _EVALUATED = 1 << 16
 
 
 @dataclass(frozen=True)
-class LegacySimulatedAnnealing:
+class LegacySimulatedAnnealing(LegacyHillClimbing):
     """Annealing of the record: hill climbing with five times the neighbours, no temperature.
 
     Only strictly better neighbours are kept (portfolio.md §3).
@@ -58,23 +58,6 @@ class LegacySimulatedAnnealing:
     steps: int = declared(1000, "neighbours judged after the start", least=1, most=10_000_000)
 
     name: ClassVar[str] = "simulated_annealing"
-    form: ClassVar[Form] = "legacy"
-
-    def __post_init__(self) -> None:
-        """Check the parameters."""
-        check(self)
-
-    def begin(self, problem: SearchProblem, rng: np.random.Generator, left: int) -> Step:
-        """Draw and judge the start."""
-        members = random_portfolios(rng, problem.strategies, problem.size, 1)[0]
-        fitness = float(problem.fitness(members[np.newaxis])[0])
-        return legacy_step(members, fitness, done=0, evaluated=1, steps=self.steps)
-
-    def step(
-        self, problem: SearchProblem, state: State, rng: np.random.Generator, left: int
-    ) -> Step:
-        """Judge up to 100 neighbours, one after the other."""
-        return greedy(problem, state, rng, left, self.steps)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,19 @@ import pytest
 
 from mr_platform.orchestration.book_partitions import book_size_key
 from mr_platform.orchestration.checks.portfolio_verdicts import BOOK_RULES, BookRule
-from mr_platform.orchestration.checks.portfolios import PORTFOLIO_CHECKS
+from mr_platform.orchestration.checks.portfolios import MADE_LATER, PORTFOLIO_CHECKS
 from mr_platform.orchestration.materialization_events import latest_records
-from mr_platform.orchestration.strategy_books import read_part, write_part
+from mr_platform.orchestration.strategy_books import BOOK_TABLES, read_part, write_part
 from mr_platform.registry.portfolio_tables import load_portfolio_tables
 from mr_platform_tests.orchestration.book_graph import BookGraph, open_books
 from mr_platform_tests.orchestration.graph_runs import FAILED, PASSED
 from mr_platform_tests.orchestration.small_books import BOOK, sheet
 
 SIZE = 4
-RULES = [rule for rule in BOOK_RULES if not rule.name.startswith("recorded_")]
+AT_ONCE = [rule for rule in BOOK_RULES if rule.table not in MADE_LATER]
+"""Checks of what a load and a search make; the others are those of test_book_freshness."""
+
+RULES = [rule for rule in AT_ONCE if not rule.name.startswith("recorded_")]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ def test_a_run_leaves_a_verdict_on_the_partition_it_made(rule: BookRule, graph: 
 
 
 def test_what_was_not_asked_has_no_verdict(graph: BookGraph) -> None:
-    for rule in BOOK_RULES:
+    for rule in AT_ONCE:
         if rule not in RULES:
             found = graph.verdicts(rule.table, rule.name)
             assert not {record.status for record in found.values()} & {PASSED, FAILED}
@@ -122,6 +125,17 @@ def test_a_wrong_figure_fails_its_partition(
     assert record.evaluation.severity is severity
     mended = check(graph, table, name)
     assert graph.verdicts(table, name, mended.run_id)[partition_of(table)].status is PASSED
+
+
+def test_what_is_made_later_is_judged_in_one_step_that_waits_for_the_book() -> None:
+    (judge,) = [
+        check for check in PORTFOLIO_CHECKS if len({k.asset_key for k in check.check_keys}) > 1
+    ]
+
+    assert {key.asset_key.to_user_string() for key in judge.check_keys} == set(MADE_LATER)
+    for spec in judge.check_specs:
+        waits = {dep.asset_key.to_user_string() for dep in spec.additional_deps}
+        assert waits == set(BOOK_TABLES)
 
 
 def test_one_check_can_be_run_alone(graph: BookGraph) -> None:

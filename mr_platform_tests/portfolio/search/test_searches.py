@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mr_platform.gateways.array_engine import CpuArrays
+from mr_platform.portfolio.array_evaluation import ArrayEvaluator
+from mr_platform.portfolio.arrays import Arrays
 from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.returns import PortfolioError
+from mr_platform.portfolio.search import searches
 from mr_platform.portfolio.search.algorithms import ALGORITHMS
 from mr_platform.portfolio.search.engine import Budget
 from mr_platform.portfolio.search.searches import Search, run_searches, seed_of
+from mr_platform_tests.portfolio.held_arrays import HeldArrays
 from mr_platform_tests.portfolio.search.made_problems import balanced, made_problem, made_returns
 
 EVALUATOR = LegacyFitness().over(made_returns(30, 40))
@@ -25,10 +30,10 @@ def _told(results) -> list:
 
 def test_one_and_several_workers_agree() -> None:
     budget = Budget(400)
-    searches = [*SEARCHES, Search("simulated_annealing", 4, "legacy", {"steps": 90})]
-    alone = run_searches(EVALUATOR, searches, budget, 5)
+    wanted = [*SEARCHES, Search("simulated_annealing", 4, "legacy", {"steps": 90})]
+    alone = run_searches(EVALUATOR, wanted, budget, 5)
     told = []
-    shared = run_searches(EVALUATOR, searches, budget, 5, workers=2, on_result=told.append)
+    shared = run_searches(EVALUATOR, wanted, budget, 5, workers=2, on_result=told.append)
     assert _told(shared) == _told(alone) == _told(told)
     assert alone[-1].evaluations == 91
     states = [
@@ -41,11 +46,33 @@ def test_one_and_several_workers_agree() -> None:
 
 def test_balanced_mode_and_candidates_reach_the_workers() -> None:
     evaluator = made_problem(settings=balanced()).evaluator
-    searches, candidates = [Search("genetic", 5), Search("hill_climbing", 5)], np.arange(0, 60, 2)
-    alone = run_searches(evaluator, searches, Budget(200), 1, candidates=candidates)
-    shared = run_searches(evaluator, searches, Budget(200), 1, candidates=candidates, workers=2)
+    wanted, candidates = [Search("genetic", 5), Search("hill_climbing", 5)], np.arange(0, 60, 2)
+    alone = run_searches(evaluator, wanted, Budget(200), 1, candidates=candidates)
+    shared = run_searches(evaluator, wanted, Budget(200), 1, candidates=candidates, workers=2)
     assert _told(shared) == _told(alone)
     assert all((one.members % 2 == 0).all() for one in shared)
+
+
+@pytest.mark.parametrize("arrays", [CpuArrays(), HeldArrays()], ids=["numpy", "device"])
+def test_batches_of_a_device_find_the_same_in_this_process_alone(
+    arrays: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "_elsewhere", None)  # another process has no device
+    on_device = ArrayEvaluator(LegacyFitness(), made_returns(30, 40), arrays)
+    batches = []
+    judge = ArrayEvaluator.evaluate
+    monkeypatch.setattr(
+        ArrayEvaluator, "evaluate", lambda self, members: batches.append(1) or judge(self, members)
+    )
+
+    found = run_searches(on_device, SEARCHES, Budget(400), 5, workers=4)
+
+    assert len(batches) > len(SEARCHES), "batches are judged on the device"
+    monkeypatch.undo()
+    expected = run_searches(EVALUATOR, SEARCHES, Budget(400), 5)
+    assert [(one.members.tolist(), one.fitness) for one in found] == [
+        (one.members.tolist(), one.fitness) for one in expected
+    ], "to the bit: what is kept is judged by the processor"
 
 
 def test_a_search_does_not_depend_on_its_neighbours() -> None:
