@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from mr_platform.portfolio.correlation import (
     standardised,
     varying,
 )
+from mr_platform.portfolio.pair_lists import ListedPairs, bin_of, pairs_of, ranked, together
 from mr_platform.portfolio.returns import Matrix, PortfolioError
 
 Precision = Literal["float64", "float32"]
@@ -42,10 +43,7 @@ Progress = Callable[[int, int], None]
 
 _Values = npt.NDArray[np.floating]
 _Locate = Callable[[Members], tuple[Members, Members]]
-_Pairs = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Matrix]
 _Ranked = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]
-_A = TypeVar("_A", bound=np.generic)
-_B = TypeVar("_B", bound=np.generic)
 
 TILE = 1024
 """Strategies on a side of a tile."""
@@ -169,39 +167,19 @@ def pair_statistics(
     asked = settings or PairSettings()
     z = standardised(pnl)
     alive = np.flatnonzero(varying(z))
-    strategies, count = int(z.shape[1]), alive.size
-    everybody = np.arange(strategies, dtype=np.int64)
-    mean = float(mean_correlation(z, everybody[np.newaxis])[0]) if strategies > 1 else math.nan
-    rows = np.ascontiguousarray(z.T) if count == strategies else z.T[alive]
+    mean = mean_of_all(z)
+    rows = np.ascontiguousarray(z.T) if alive.size == z.shape[1] else z.T[alive]
     del z
     search = _Search(rows, asked, tile)
     search.run(progress)
-    pairs, zeros = _pairs(strategies), _pairs(strategies) - _pairs(count)
-    first, second, rho = search.listed.sorted()
-    neighbour = np.full((strategies, asked.neighbours), -1, dtype=np.int32)
-    neighbour_rho = np.full((strategies, asked.neighbours), np.nan)
-    found = search.nearest.settled()
-    neighbour[alive] = np.where(found[0] < 0, -1, alive.astype(np.int32)[found[0]])
-    neighbour_rho[alive] = found[1]
-    search.histogram[_bin_of(np.zeros(1), asked.bins)] += zeros
-    zero = [0.0] * bool(zeros)
-    return PairStatistics(
-        strategies=strategies,
-        pairs=pairs,
-        mean=mean,
-        mean_abs=math.fsum(search.sizes) / pairs if pairs else math.nan,
-        lowest=min([search.lowest, *zero]) if pairs else math.nan,
-        highest=max([search.highest, *zero]) if pairs else math.nan,
-        histogram=search.histogram,
-        above=search.above,
-        first=alive.astype(np.int32)[first],
-        second=alive.astype(np.int32)[second],
-        rho=rho,
-        neighbour=neighbour,
-        neighbour_rho=neighbour_rho,
-        constant=tuple(np.setdiff1d(everybody, alive).tolist()),
-        duplicates=duplicate_columns(pnl),
-    )
+    return search.statistics(pnl, alive, mean, search.nearest.settled())
+
+
+def mean_of_all(z: Matrix) -> float:
+    """Mean correlation of all strategies, shape (T, n) standardised; NaN without a pair."""
+    strategies = int(z.shape[1])
+    everybody = np.arange(strategies, dtype=np.int64)
+    return float(mean_correlation(z, everybody[np.newaxis])[0]) if strategies > 1 else math.nan
 
 
 def content_key(pnl: Matrix, names: Sequence[str], settings: PairSettings | None = None) -> str:
@@ -226,26 +204,105 @@ def content_key(pnl: Matrix, names: Sequence[str], settings: PairSettings | None
     return digest.hexdigest()
 
 
-class _Search:
+class PairPass:
+    """What a pass over all pairs of strategies that vary counts, and how it is told.
+
+    Args:
+        rows: Standardised strategies, one a row.
+        asked: What is asked.
+    """
+
+    def __init__(self, rows: Matrix, asked: PairSettings) -> None:
+        self._rows, self._asked = rows, asked
+        # twice what a sum of `days` products of two unit vectors can be off (Cauchy-Schwarz)
+        self._step = float(np.finfo(asked.precision).eps)
+        self._band = (rows.shape[1] + 4) * self._step
+        self.sizes: list[float] = []
+        self.lowest, self.highest, self.above = math.inf, -math.inf, 0
+        self.histogram = np.zeros(asked.bins, dtype=np.int64)
+        self.listed = ListedPairs(rows.shape[0], asked.threshold, asked.most_pairs)
+
+    def meet(
+        self,
+        bottom: float,
+        top: float,
+        up_to: Callable[[float], Matrix],
+        down_to: Callable[[float], Matrix],
+    ) -> None:
+        """Take the extremes of some pairs, decided by exact correlations.
+
+        Args:
+            bottom: Their smallest product.
+            top: Their largest product.
+            up_to: Exact correlations of those whose product is at most a bound.
+            down_to: Exact correlations of those whose product is at least a bound.
+        """
+        band = self._band
+        if self.highest < 1.0 and top > self.highest - band:
+            rho = down_to(max(top - band, self.highest) - band)
+            self.highest = max(self.highest, float(rho.max(initial=-1.0)))
+        if self.lowest > -1.0 and bottom < self.lowest + band:
+            rho = up_to(min(bottom + band, self.lowest) + band)
+            self.lowest = min(self.lowest, float(rho.min(initial=1.0)))
+
+    def statistics(
+        self,
+        pnl: Matrix,
+        alive: Members,
+        mean: float,
+        nearest: tuple[npt.NDArray[np.int32], Matrix],
+    ) -> PairStatistics:
+        """Statistics of all strategies, those that do not vary included.
+
+        Args:
+            pnl: Shape (T, n).
+            alive: Columns that vary, the rows of the pass.
+            mean: Mean correlation of all.
+            nearest: Neighbours of each row and their correlations.
+        """
+        asked, strategies = self._asked, int(pnl.shape[1])
+        pairs = pairs_of(strategies)
+        zeros = pairs - pairs_of(alive.size)
+        first, second, rho = self.listed.sorted()
+        neighbour = np.full((strategies, asked.neighbours), -1, dtype=np.int32)
+        neighbour_rho = np.full((strategies, asked.neighbours), np.nan)
+        neighbour[alive] = np.where(nearest[0] < 0, -1, alive.astype(np.int32)[nearest[0]])
+        neighbour_rho[alive] = nearest[1]
+        histogram = self.histogram.copy()
+        histogram[bin_of(np.zeros(1), asked.bins)] += zeros
+        zero = [0.0] * bool(zeros)
+        return PairStatistics(
+            strategies=strategies,
+            pairs=pairs,
+            mean=mean,
+            mean_abs=math.fsum(self.sizes) / pairs if pairs else math.nan,
+            lowest=min([self.lowest, *zero]) if pairs else math.nan,
+            highest=max([self.highest, *zero]) if pairs else math.nan,
+            histogram=histogram,
+            above=self.above,
+            first=alive.astype(np.int32)[first],
+            second=alive.astype(np.int32)[second],
+            rho=rho,
+            neighbour=neighbour,
+            neighbour_rho=neighbour_rho,
+            constant=tuple(np.setdiff1d(np.arange(strategies), alive).tolist()),
+            duplicates=duplicate_columns(pnl),
+        )
+
+
+class _Search(PairPass):
     """One pass over the tiles of the upper triangle; all strategies vary."""
 
     def __init__(self, rows: Matrix, asked: PairSettings, tile: int) -> None:
-        count, days = rows.shape
-        self._rows, self._asked, self._tile = rows, asked, max(1, min(tile, count))
+        super().__init__(rows, asked)
+        self._tile = max(1, min(tile, rows.shape[0]))
         self._factors: _Values = rows.astype(asked.precision, copy=False)
-        # twice what a sum of `days` products of two unit vectors can be off (Cauchy-Schwarz)
-        self._step = float(np.finfo(asked.precision).eps)
-        self._band = (days + 4) * self._step
         self._space: _Values = np.empty(self._tile**2, dtype=asked.precision)
         # written over by every strip: asking the system for fresh memory costs more than the sums
         most = max(_STRIP, self._tile)
         self._scratch: _Values = np.empty((3, most), dtype=asked.precision)
         self._low, self._places = np.empty(most, np.float32), np.empty(most, np.int64)
         self._flags = np.empty(most, np.bool_)
-        self.sizes: list[float] = []
-        self.lowest, self.highest, self.above = math.inf, -math.inf, 0
-        self.histogram = np.zeros(asked.bins, dtype=np.int64)
-        self.listed = _Listed(count, asked)
         self.nearest = _Nearest(rows, asked.neighbours, self._tile, self._band)
 
     def run(self, progress: Progress | None) -> None:
@@ -257,7 +314,7 @@ class _Search:
             for other in range(start, count, tile):
                 done += self._look(start, other)
                 if progress is not None:
-                    progress(done, _pairs(count))
+                    progress(done, pairs_of(count))
             self.listed.close_band()
 
     def _product(self, start: int, other: int) -> _Values:
@@ -313,15 +370,12 @@ class _Search:
         return i, j, correlation_of_rows(self._rows, i, j)
 
     def _extremes(self, values: _Values, locate: _Locate) -> None:
-        band, top, bottom = self._band, float(values.max()), float(values.min())
-        if self.highest < 1.0 and top > self.highest - band:
-            least = max(top - band, self.highest) - band
-            rho = self._exact(values >= least, locate)[2]
-            self.highest = max(self.highest, float(rho.max(initial=-1.0)))
-        if self.lowest > -1.0 and bottom < self.lowest + band:
-            most = min(bottom + band, self.lowest) + band
-            rho = self._exact(values <= most, locate)[2]
-            self.lowest = min(self.lowest, float(rho.min(initial=1.0)))
+        self.meet(
+            float(values.min()),
+            float(values.max()),
+            lambda most: self._exact(values <= most, locate)[2],
+            lambda least: self._exact(values >= least, locate)[2],
+        )
 
     def _bins(self, values: _Values, locate: _Locate) -> None:
         """Add to the histogram; pairs near an edge once more, by their exact correlation."""
@@ -338,67 +392,7 @@ class _Search:
         counts = np.bincount(places, minlength=bins + 1)
         counts -= np.bincount(places[near], minlength=bins + 1)
         rho = correlation_of_rows(self._rows, *locate(near))
-        self.histogram += counts[:bins] + np.bincount(_bin_of(rho, bins), minlength=bins)
-
-
-class _Listed:
-    """Pairs above the threshold; where only so many are wanted, the strongest."""
-
-    def __init__(self, strategies: int, asked: PairSettings) -> None:
-        self.floor = asked.threshold
-        self._threshold, self._most, self._strategies = (
-            asked.threshold,
-            asked.most_pairs,
-            strategies,
-        )
-        self._waiting: list[tuple[Members, Members, Matrix]] = []
-        self._count, self._done = 0, list[_Pairs]()
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether every pair above the threshold is taken, so that taking them counts them."""
-        return self.floor == self._threshold and self._most != 0
-
-    def offer(self, first: Members, second: Members, rho: Matrix) -> int:
-        """Take those of some pairs that are above the threshold, and strong enough."""
-        size = np.abs(rho)
-        kept = np.flatnonzero((size > self._threshold) & (size >= self.floor))
-        if kept.size:
-            self._waiting.append((first[kept], second[kept], rho[kept]))
-            self._count += kept.size
-        if self._most is not None and self._count > 2 * self._most + _STRIP:
-            self._prune(self._most)
-        return kept.size
-
-    def close_band(self) -> None:
-        """Say that every later pair comes after those offered so far."""
-        if self._most is None and self._waiting:
-            self._done.append(self._in_order(*self._joined()))
-            self._waiting = []
-
-    def sorted(self) -> _Pairs:
-        """All pairs that are left, ascending by (first, second)."""
-        if self._most is not None:
-            self._prune(self._most)
-            return self._in_order(*self._joined())
-        empty = np.empty(0, dtype=np.int32)
-        return _together([(empty, empty, np.empty(0)), *self._done])
-
-    def _joined(self) -> tuple[Members, Members, Matrix]:
-        empty = np.empty(0, dtype=np.int64)
-        return _together([(empty, empty, np.empty(0)), *self._waiting])
-
-    def _in_order(self, first: Members, second: Members, rho: Matrix) -> _Pairs:
-        order = np.argsort(first * self._strategies + second)
-        return first[order].astype(np.int32), second[order].astype(np.int32), rho[order]
-
-    def _prune(self, most: int) -> None:
-        first, second, rho = self._joined()
-        order = np.lexsort((second, first, -np.abs(rho)))[:most]
-        self._waiting = [(first[order], second[order], rho[order])]
-        self._count = order.size
-        if order.size == most and most:
-            self.floor = max(self.floor, float(np.abs(rho[order[-1]])))
+        self.histogram += counts[:bins] + np.bincount(bin_of(rho, bins), minlength=bins)
 
 
 class _Nearest:
@@ -448,18 +442,13 @@ class _Nearest:
             if kept:
                 self._sift(block)
                 owner, other, _ = self._kept[block].pop()
-                exact = correlation_of_rows(self._rows, owner, other)
-                order = np.lexsort((other, -np.abs(exact), owner))
-                owner, other, exact = owner[order], other[order], exact[order]
-                rank = np.arange(owner.size) - np.searchsorted(owner, owner)
-                best = np.flatnonzero(rank < self._wanted)
-                index[owner[best], rank[best]] = other[best]
-                rho[owner[best], rank[best]] = exact[best]
+                owner, rank, other, exact = ranked(self._rows, owner, other, self._wanted)
+                index[owner, rank], rho[owner, rank] = other, exact
         return index, rho
 
     def _sift(self, block: int) -> None:
         """Raise the floors of a block to what it holds by now, and drop what lies below."""
-        owner, other, size = _together(self._kept[block])
+        owner, other, size = together(self._kept[block])
         base = block * self._tile
         place = (owner - base).astype(np.uint64) << np.uint64(32)
         # floats that are not negative ascend as their bits do
@@ -474,13 +463,6 @@ class _Nearest:
         self._news[block] = 0
 
 
-def _together(
-    parts: Sequence[tuple[npt.NDArray[_A], npt.NDArray[_A], npt.NDArray[_B]]],
-) -> tuple[npt.NDArray[_A], npt.NDArray[_A], npt.NDArray[_B]]:
-    first, second, third = zip(*parts, strict=True)
-    return np.concatenate(first), np.concatenate(second), np.concatenate(third)
-
-
 def _laid(row: int, column: int, width: int, flat: Members) -> tuple[Members, Members]:
     down, across = np.divmod(flat, width)
     return row + down, column + across
@@ -488,12 +470,3 @@ def _laid(row: int, column: int, width: int, flat: Members) -> tuple[Members, Me
 
 def _listed(first: Members, second: Members, flat: Members) -> tuple[Members, Members]:
     return first[flat], second[flat]
-
-
-def _bin_of(rho: Matrix, bins: int) -> Members:
-    places = np.floor((rho + 1.0) * (bins / 2)).astype(np.int64)
-    return np.minimum(places, bins - 1)
-
-
-def _pairs(strategies: int) -> int:
-    return strategies * (strategies - 1) // 2

@@ -73,7 +73,7 @@ def test_bands_change_nothing(most_bytes: int) -> None:
 
 
 def test_many_strong_pairs_are_pruned_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mr_platform.portfolio.array_tiles._SPARE_PAIRS", 10)
+    monkeypatch.setattr("mr_platform.portfolio.pair_lists._SPARE", 10)
     settings = PairSettings(threshold=0.1, most_pairs=15, neighbours=0)
     same(
         array_pair_statistics(returns(), HeldArrays(1), settings),

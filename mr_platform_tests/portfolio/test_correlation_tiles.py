@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mr_platform.portfolio import correlation_tiles
+from mr_platform.portfolio import correlation_tiles, pair_lists
 from mr_platform.portfolio.correlation import pair_correlation, standardised
 from mr_platform.portfolio.correlation_tiles import (
     PairSettings,
@@ -165,7 +165,9 @@ def test_only_the_strongest_pairs_are_listed_where_so_many_are_wanted(
     pnl = _returns()
     whole = pair_statistics(pnl, PairSettings(threshold=0.2, neighbours=2))
     order = np.lexsort((whole.second, whole.first, -np.abs(whole.rho)))[:25]
-    monkeypatch.setattr(correlation_tiles, "_STRIP", 64)  # so that weak pairs are dropped early
+    # so that weak pairs are dropped early
+    monkeypatch.setattr(correlation_tiles, "_STRIP", 64)
+    monkeypatch.setattr(pair_lists, "_SPARE", 64)
     few = pair_statistics(pnl, PairSettings(threshold=0.2, neighbours=2, most_pairs=25), tile=16)
     assert few.above == whole.above > 600
     assert sorted(zip(few.first, few.second, few.rho, strict=True)) == list(
