@@ -7,16 +7,18 @@ runs (``orchestration/book_runs.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mr_platform.cli.graph import open_graph
+from mr_platform.cli.load_arguments import declaration, declaration_options
 from mr_platform.cli.portfolio_algorithms import algorithms
 from mr_platform.cli.portfolio_books import books
-from mr_platform.cli.portfolio_search import optimize, report, zones
+from mr_platform.cli.portfolio_search import optimize, report
+from mr_platform.cli.portfolio_zones import zones
 from mr_platform.cli.terminal import (
     Terminal,
     duration,
@@ -28,7 +30,10 @@ from mr_platform.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from mr_platform.gateways.book_declarations import WrittenDeclaration
     from mr_platform.gateways.lakehouse import Lakehouse
+    from mr_platform.gateways.landing import PlacedFile
+    from mr_platform.gateways.strategy_landing import StrategyLanding
     from mr_platform.orchestration.book_runs import BookRun
 
 _FILE_FAULTS = ("Failure", "InputFileError", "UnknownDialectError", "PortfolioError")
@@ -71,6 +76,7 @@ def _lakehouse(terminal: Terminal) -> Lakehouse:
         "mr portfolio load strategies.csv",
         "mr portfolio load july.csv august.csv --book sensex",
         "mr portfolio load nifty.csv banknifty.csv --book both --prefix",
+        "mr portfolio load july.csv --book mine --date-format %d-%m-%Y --exclude 'TEST *'",
     )
 )
 @click.argument(
@@ -85,6 +91,7 @@ def _lakehouse(terminal: Terminal) -> Lakehouse:
     "--regimes", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
     help="Bars of market regimes that the book's rows are joined with; may be given often.",
 )  # fmt: skip
+@declaration_options
 @with_terminal
 def load(
     terminal: Terminal,
@@ -92,34 +99,49 @@ def load(
     book: str | None,
     prefix: bool,
     regimes: tuple[Path, ...],
+    **own: Any,
 ) -> None:
     """Copy strategy files into a book and make everything of it but portfolios.
 
     A book is strategies that are judged together: its files may hold further months, further
     strategies, or both. What is stored stays; only months that changed are written. Where the
-    files cannot be used nothing is changed, and they do not stay in landing.
+    files cannot be used nothing is changed, and they do not stay in landing; nor do they where the
+    load is broken off before anything was written.
+
+    How its files are read is kept with the book, in book.yaml beside them, and holds for all of
+    them; where it says nothing, the header tells the format.
     """
+    from mr_platform.gateways.book_declarations import declare, withdraw
     from mr_platform.gateways.strategy_landing import StrategyLanding, plain_name
     from mr_platform.orchestration import book_runs
 
+    asked = declaration(own)
     name = plain_name(paths[0]) if book is None else book
     landing = StrategyLanding(terminal.settings.landing_dir)
     landing.require_present([*paths, *regimes])
-    placed = landing.place(paths, name, prefixed=prefix)
+    before = _versions(terminal)
+    # before the files: whoever sees them land is to read them so
+    declared = declare(landing, name, asked) if asked.given else None
+    placed: list[PlacedFile] = []
     try:
+        placed += landing.place(paths, name, prefixed=prefix)
         placed += landing.place(regimes, name, regimes=True)
     except BaseException:
-        landing.withdraw(placed)
+        withdraw(landing, placed, declared)
         raise
     named = listing([Path(fate.source).name for fate in placed], 3)
     terminal.note(f"loading {named} into the book {name}")
-    with open_graph(terminal) as graph:
-        run = book_runs.load(graph.definitions, graph.instance, name)
+    try:
+        with open_graph(terminal) as graph:
+            run = book_runs.load(graph.definitions, graph.instance, name)
+    except BaseException:  # Ctrl-C as well, and a home that cannot be opened
+        _leave(terminal, landing, placed, declared, name, before)
+        raise
     # a fault of the disk may come after a part of it was written: then the files stay
     refused = run.fault is not None and run.fault.kind in _FILE_FAULTS
     stored = not refused
     # a file that cannot be used would keep the whole book from loading
-    withdrawn = [] if stored else landing.withdraw(placed)
+    withdrawn = [] if stored else withdraw(landing, placed, declared)
     files = [
         {
             "source": fate.source,
@@ -129,9 +151,12 @@ def load(
         for fate in placed
     ]
     left = None if stored or name not in landing.books() else landing.folder / name
-    text = _fault_text(name, run, left) if run.fault else _load_text(name, run)
-    terminal.result({"book": name, "files": files, **_run_document(run)}, text)
-    if run.fault or run.refused:
+    document = {"book": name, "files": files, "declared": asked.given if stored else {}}
+    document |= _run_document(run)
+    if run.fault:
+        terminal.failure(document, _fault_text(name, run, left))
+    terminal.result(document, _load_text(name, run))
+    if run.refused:
         terminal.fail()
 
 
@@ -199,7 +224,8 @@ def export(terminal: Terminal, book: str, out: Path) -> None:
     if not told and stored.pnl_unit == "percent":
         text += (
             "\nwarning: a CSV file cannot say that its values are per cent; loaded again, they "
-            "would be taken for rupees. Export to NAME.parquet to keep the unit"
+            "would be taken for rupees. Export to NAME.parquet to keep the unit, or load it with "
+            "--pnl-unit percent"
         )
     terminal.result(document, text)
 
@@ -247,6 +273,43 @@ def parity(terminal: Terminal, book: str, figures: Path | None, violations: bool
         terminal.fail()
 
 
+def _versions(terminal: Terminal) -> dict[str, int]:
+    """Versions of the tables that a load writes."""
+    from mr_platform.gateways.lakehouse import Lakehouse
+    from mr_platform.orchestration.strategy_books import BOOK_TABLES
+
+    lakehouse = Lakehouse(terminal.settings.lakehouse_root, terminal.settings.parquet)
+    return {table: lakehouse.version(table) for table in BOOK_TABLES if lakehouse.exists(table)}
+
+
+def _leave(
+    terminal: Terminal,
+    landing: StrategyLanding,
+    placed: Sequence[PlacedFile],
+    declared: WrittenDeclaration | None,
+    book: str,
+    before: Mapping[str, int],
+) -> None:
+    """Take the files of a load that was broken off out of landing, unless some of it is stored."""
+    from mr_platform.errors import TableError
+    from mr_platform.gateways.book_declarations import withdraw
+
+    try:
+        written = _versions(terminal) != before
+    except TableError:
+        written = True
+    if written:  # only these files make whole what is stored in part
+        terminal.note(
+            f"a part of the book {book} may be stored: its files stay in landing; load it again: "
+            f"mr portfolio load FILE --book {book}, with a file of it"
+        )
+    elif withdraw(landing, placed, declared):
+        terminal.note(
+            f"nothing of the book {book} was changed: the files handed in were taken out of "
+            "landing again"
+        )
+
+
 def _run_document(run: BookRun) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
@@ -284,7 +347,10 @@ def _fault_text(book: str, run: BookRun, left: Path | None) -> str:
     else:
         lines.append(f"the book {book} may be stored in part: load it again once this is mended")
     if left is not None and (left.parent.parent / run.fault.message.partition(": ")[0]).is_file():
-        lines.append(f"its files in {left} were landed before: mend or remove the one that is told")
+        lines.append(
+            "the files handed in were taken out of landing again; if it is one of those in "
+            f"{left}, landed before, that is wrong, mend or remove it"
+        )
     elif left is not None:
         lines.append(
             "the files handed in were taken out of landing again; to put one in the place of a "

@@ -31,17 +31,28 @@ def books(terminal: Terminal) -> None:
     What was made of a book is current while it is of the results and portfolios that are stored
     now; for what is not, the command is told that makes it again.
     """
-    from mr_platform.gateways.strategy_landing import StrategyLanding
     from mr_platform.orchestration.home_instance import open_instance
 
     settings = terminal.existing_home
     with open_instance(settings) as instance:
         states = states_of(settings, instance)
-    stray = StrategyLanding(settings.landing_dir).stray_files()
-    faults = [f"{path}: {fault}" for path, fault in stray.items()]
+    stray = stray_files(settings)
     text = books_text(states) if states else "no book yet; mr portfolio load FILE makes one"
-    text += "".join(f"\nnot of any book: {fault}" for fault in faults)
-    terminal.result({"books": books_document(states), "stray_files": faults}, text)
+    text = "\n".join([text, *stray_lines(stray)])
+    terminal.result({"books": books_document(states), "stray_files": stray}, text)
+
+
+def stray_files(settings: Settings) -> list[str]:
+    """Files below the folder of books that are of no book, each with why."""
+    from mr_platform.gateways.strategy_landing import StrategyLanding
+
+    stray = StrategyLanding(settings.landing_dir).stray_files()
+    return [f"{path}: {fault}" for path, fault in stray.items()]
+
+
+def stray_lines(stray: Sequence[str]) -> list[str]:
+    """The same for people."""
+    return [f"not of any book: {fault}" for fault in stray]
 
 
 def states_of(settings: Settings, instance: DagsterInstance) -> list[BookState]:
@@ -67,7 +78,8 @@ def books_text(states: Sequence[BookState]) -> str:
 
 def _row(state: BookState) -> tuple[Any, ...]:
     first, last = (state.months[0], state.months[-1]) if state.months else (None, None)
-    made = bool(state.portfolios or state.older_portfolios or state.not_current)
+    searched = state.portfolios or state.older_portfolios or state.other_portfolios
+    made = bool(searched or state.not_current)
     return (
         state.book,
         state.files,
@@ -85,7 +97,9 @@ def _lines(states: Sequence[BookState]) -> list[str]:
 
     lines = []
     for state in states:
-        if state.loaded in (CHANGED, NOT_LOADED):
+        if state.load_fault is not None:
+            lines.append(f"{state.book} could not be loaded: {state.load_fault}")
+        elif state.loaded in (CHANGED, NOT_LOADED):
             why = "was not loaded yet" if state.loaded == NOT_LOADED else "has other files since"
             lines.append(
                 f"{state.book} {why}; load it: mr portfolio load FILE --book {state.book}, with a "
@@ -95,6 +109,12 @@ def _lines(states: Sequence[BookState]) -> list[str]:
             lines.append(
                 f"{state.book}: {state.older_portfolios} portfolios were searched on other returns "
                 f"than those stored; search again: mr portfolio optimize {state.book}"
+            )
+        if state.other_portfolios:
+            lines.append(
+                f"{state.book}: {state.other_portfolios} portfolios of the returns stored do not "
+                "count: judged by another measure or after other steps than those searched last, "
+                "or not stored whole"
             )
         lines += [f"{state.book}, {asset}: {why}" for asset, why in state.not_current.items()]
     return lines

@@ -1,13 +1,13 @@
-"""``mr portfolio optimize``, ``mr portfolio zones`` and ``mr portfolio report``.
+"""``mr portfolio optimize`` and ``mr portfolio report``.
 
 Here: progress, texts, what to do next.
-Not here: options of a search (``search_arguments.py``), runs (``orchestration/book_runs.py``).
+Not here: zones alone (``portfolio_zones.py``), options of a search (``search_arguments.py``), runs
+(``orchestration/book_runs.py``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,6 @@ import click
 from mr_platform.cli.graph import Graph, open_graph
 from mr_platform.cli.search_arguments import (
     SizesParameter,
-    by_algorithm,
-    parameter_option,
     search_config,
     search_options,
 )
@@ -26,7 +24,6 @@ from mr_platform.cli.terminal import (
     duration,
     example,
     facts,
-    listing,
     table,
     with_terminal,
 )
@@ -67,7 +64,8 @@ def optimize(terminal: Terminal, book: str, sizes: tuple[int, ...], **asked: Any
     from mr_platform.orchestration import book_runs
     from mr_platform.orchestration.book_partitions import size_key
     from mr_platform.orchestration.book_search import require_search
-    from mr_platform.orchestration.strategy_books import read_book, read_parts
+    from mr_platform.orchestration.stored_portfolios import counting
+    from mr_platform.orchestration.strategy_books import read_book
 
     for size in sizes:
         size_key(size)
@@ -86,8 +84,9 @@ def optimize(terminal: Terminal, book: str, sizes: tuple[int, ...], **asked: Any
         reported = None
         if any(run.fault is None for run in runs):
             reported = book_runs.report(graph.definitions, graph.instance, book)
-        found = read_parts(graph.lakehouse, "portfolios", book)
-    _tell(terminal, book, sizes, runs, reported, found, stored.returns.zones is not None)
+        found, left_out = counting(graph.lakehouse, stored)
+    zoned = stored.returns.zones is not None
+    _tell(terminal, book, sizes, runs, reported, found, left_out, zoned)
 
 
 def _progress_note(run: BookRun) -> str:
@@ -108,6 +107,7 @@ def _tell(
     runs: list[BookRun],
     reported: BookRun | None,
     found: pl.DataFrame,
+    left_out: int,
     zoned: bool,
 ) -> None:
     shown = found.filter(found["size"].is_in(sizes)).sort(
@@ -127,6 +127,7 @@ def _tell(
         "book": book,
         "sizes": list(sizes),
         "portfolios": shown.drop("book", "part", "convergence").to_dicts(),
+        "left_out": left_out,
         "best": best,
         "report": page,
         "report_warnings": doubts,
@@ -136,6 +137,8 @@ def _tell(
         "seconds": round(sum(run.seconds for run in runs), 3),
     }
     text = [table(_COLUMNS, shown.select(_COLUMNS).rows(), right=(0, 3, 4, 5, 6, 7))]
+    if left_out:
+        text += ["", _left_out(left_out)]
     if best is not None:
         winner = f"{best['size']} strategies by {best['algorithm']}, fitness {best['fitness']:.4f}"
         text += ["", f"best of {book}: {winner}"]
@@ -148,6 +151,18 @@ def _tell(
     terminal.result(document, "\n".join(text))
     if faults or refused:
         terminal.fail()
+
+
+def _left_out(count: int) -> str:
+    told = (
+        "1 stored portfolio of this book does"
+        if count == 1
+        else f"{count} stored portfolios of this book do"
+    )
+    return (
+        f"{told} not count: searched on other returns, judged by another measure than the latest "
+        "search, or stored in part"
+    )
 
 
 def _reported(run: BookRun | None) -> tuple[dict[str, Any] | None, str | None, list[str]]:
@@ -164,73 +179,6 @@ def _reported(run: BookRun | None) -> tuple[dict[str, Any] | None, str | None, l
 
 def _next(*commands: str) -> list[str]:
     return ["next", *(f"  {command}" for command in commands)]
-
-
-@click.command(
-    epilog=example("mr portfolio zones enhanced", "mr portfolio zones enhanced --sizes 5:8")
-)
-@click.argument("book")
-@click.option(
-    "--sizes", type=SizesParameter(), default="10,11", show_default=True,
-    help="Members of a portfolio; the best size of each zone is kept.",
-)  # fmt: skip
-@click.option("--algorithm", default="hill_climbing", show_default=True)
-@parameter_option
-@click.option("--evaluations", type=click.IntRange(min=1), help="Portfolios each search may judge.")
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Root of all chance.")
-@with_terminal
-def zones(
-    terminal: Terminal,
-    book: str,
-    sizes: tuple[int, ...],
-    algorithm: str,
-    parameters: tuple[tuple[str, str, Any], ...],
-    evaluations: int | None,
-    seed: int | None,
-) -> None:
-    """Search each zone of the day alone, and suggest what share of the capital it gets.
-
-    Zones are those that the files name, or windows of the day (settings, portfolio.zones).
-    """
-    terminal.require_home()
-    from mr_platform.errors import PlatformError
-    from mr_platform.orchestration import book_runs
-    from mr_platform.orchestration.book_zones import ZoneConfig
-    from mr_platform.orchestration.strategy_books import read_part, require_stored
-    from mr_platform.portfolio.search.asked_parameters import asked_parameters
-
-    asked = by_algorithm(parameters)
-    config = ZoneConfig(
-        algorithm=algorithm,
-        sizes=list(sizes),
-        evaluations=evaluations,
-        parameters=asked.get(algorithm, {}),
-        seed=seed,
-    )
-    # refused before anything is run
-    config.searcher(terminal.settings.portfolio.search)
-    asked_parameters({}, asked, [algorithm], "improved")
-    with open_graph(terminal) as graph:
-        require_stored(graph.lakehouse, book)
-        run = book_runs.zones(graph.definitions, graph.instance, book, config)
-        if run.fault is not None:
-            raise PlatformError(run.fault.message)
-        rows = read_part(graph.lakehouse, "zone_portfolios", book)
-    headers = ("zone", "rows", "size", "fitness", "roi", "max_drawdown", "win_rate", "allocation")
-    document = rows.drop("book", "part").to_dicts()
-    for row in document:
-        row["members"] = json.loads(row["members"])
-        row["correlation"] = json.loads(row["correlation"])
-    searched = rows.row(0, named=True)
-    text = [
-        table(headers, rows.select(headers).rows(), right=range(1, 8)),
-        "",
-        f"searched with {searched['algorithm']}, sizes {listing(sizes)}, up to "
-        f"{searched['evaluations']:,} evaluations for each zone and size, seed {searched['seed']}",
-        "",
-        *_next(f"mr portfolio report {book}", f"mr portfolio optimize {book} --zones collapsed"),
-    ]
-    terminal.result(document, "\n".join(text))
 
 
 @click.command(

@@ -6,6 +6,7 @@ Not here: commands (``portfolio_search.py``), what words mean (``orchestration/b
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -111,16 +112,64 @@ class MultiplierParameter(click.ParamType[tuple[str, float]]):
         """Parse a multiplier of a family of regimes."""
         if isinstance(value, tuple):
             return value
-        family, _, factor = str(value).partition("=")
+        family, _, text = str(value).partition("=")
         try:
-            return family.strip(), float(factor)
+            factor = float(text)
         except ValueError:
-            self.fail(f"{value!r} is no multiplier; write bull=1.1", param, ctx)
+            factor = math.nan
+        if not family.strip() or not math.isfinite(factor) or factor < 0:
+            self.fail(
+                f"{value!r} is no multiplier; write bull=1.1, a family and a number from 0 up",
+                param, ctx,
+            )  # fmt: skip
+        return family.strip(), factor
+
+
+class AmountParameter(click.FloatRange):
+    """A number within bounds that is a number: ``inf`` and ``nan`` are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse a number."""
+        amount = float(super().convert(value, param, ctx))
+        if not math.isfinite(amount):
+            self.fail(f"{value!r} is not finite; write a number such as 0.5", param, ctx)
+        return amount
 
 
 parameter_option = click.option(
     "--parameter", "parameters", type=AlgorithmParameter(), multiple=True,
     help="A parameter of an algorithm; may be given often. `mr portfolio algorithms` lists them.",
+)  # fmt: skip
+
+metric_option = click.option("--metric", help="What the fitness measures.")
+
+correlation_option = click.option(
+    "--correlation-weight", type=AmountParameter(min=0), metavar="PRICE",
+    help="Price of a mean correlation of 1; 10 in the record, 0 in its fitness of zones.",
+)  # fmt: skip
+
+drawdown_option = click.option(
+    "--drawdown-threshold", type=AmountParameter(min=0), metavar="DRAWDOWN",
+    help="Drawdown below which that price is halved, in the unit of the results; 0 never.",
+)  # fmt: skip
+
+holdout_option = click.option(
+    "--holdout", type=AmountParameter(min=0, max=0.5), metavar="SHARE",
+    help="Share of the last dates that the search does not see, for the report to judge by.",
+)  # fmt: skip
+
+rules_option = click.option(
+    "--rules", type=NAMES,
+    help='Rules of regimes by which rows are left out or weighted: "confidence filter", '
+    '"confidence weight", transition, regime; or none, whatever the settings say.',
+)  # fmt: skip
+
+multiplier_option = click.option(
+    "--multiplier", "multipliers", type=MultiplierParameter(), multiple=True,
+    help="Factor of a family of regimes in place of the declared one; may be given often. "
+    "Families that are not named keep those of the settings.",
 )  # fmt: skip
 
 _OPTIONS: Final = (
@@ -137,31 +186,23 @@ _OPTIONS: Final = (
         help="Evaluations without a better portfolio before stopping early; 0 never.",
     ),
     click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Root of all chance."),
-    click.option("--metric", help="What the fitness measures."),
+    metric_option,
+    correlation_option,
+    drawdown_option,
     click.option(
         "--balance", type=BalanceParameter(),
         help=f"Balanced mode: members wanted of each source file, or {OFF}.",
     ),
     click.option(
-        "--balance-penalty", type=click.FloatRange(min=0), metavar="FACTOR",
+        "--balance-penalty", type=AmountParameter(min=0), metavar="FACTOR",
         help="Price of one member too many or too few (default: 1).",
     ),
-    click.option(
-        "--holdout", type=click.FloatRange(min=0, max=0.5), metavar="SHARE",
-        help="Share of the last dates that the search does not see, for the report to judge by.",
-    ),
+    holdout_option,
     click.option(
         "--inversion/--no-inversion", default=None, help="Invert losing strategies first."
     ),
-    click.option(
-        "--rules", type=NAMES,
-        help='Rules of regimes by which rows are left out or weighted: "confidence filter", '
-        '"confidence weight", transition, regime.',
-    ),
-    click.option(
-        "--multiplier", "multipliers", type=MultiplierParameter(), multiple=True,
-        help="Factor of a family of regimes in place of the declared one; may be given often.",
-    ),
+    rules_option,
+    multiplier_option,
     click.option(
         "--zones", type=click.Choice(["rows", "collapsed"]),
         help="Take each row as it is, or add the zones of a day up.",
@@ -210,6 +251,8 @@ def search_config(asked: Mapping[str, Any]) -> SearchConfig:
         patience=asked["patience"],
         seed=asked["seed"],
         metric=asked["metric"],
+        correlation_weight=asked["correlation_weight"],
+        drawdown_threshold=asked["drawdown_threshold"],
         balance=balance or None,
         holdout=asked["holdout"],
         inversion=asked["inversion"],

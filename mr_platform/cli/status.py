@@ -15,7 +15,13 @@ import click
 
 from mr_platform.cli.arguments import NAMES
 from mr_platform.cli.graph import INGESTED_ASSETS, open_graph
-from mr_platform.cli.portfolio_books import books_document, books_text, states_of
+from mr_platform.cli.portfolio_books import (
+    books_document,
+    books_text,
+    states_of,
+    stray_files,
+    stray_lines,
+)
 from mr_platform.cli.terminal import Terminal, cell, example, table, with_terminal
 
 if TYPE_CHECKING:
@@ -68,10 +74,11 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         faulty = graph.faulty_files()
         damaged = _damaged_tables(graph.lakehouse, chosen)
         states: list[BookState] = []
+        stray: list[str] = []
         if not assets:  # who names assets of dates and symbols does not ask for books
-            of_books = _damaged_tables(graph.lakehouse, list(load_portfolio_tables()))
-            damaged |= of_books
-            states = [] if of_books else states_of(graph.settings, graph.instance)
+            damaged |= _damaged_tables(graph.lakehouse, list(load_portfolio_tables()))
+            states = states_of(graph.settings, graph.instance)
+            stray = stray_files(graph.settings)
     # what was interrupted has not failed: it is made when it is asked for again
     found = [
         dataclasses.replace(
@@ -88,8 +95,9 @@ def status(terminal: Terminal, assets: tuple[str, ...] | None) -> None:
         "faulty_files": [dataclasses.asdict(file) for file in faulty],
         "damaged_tables": damaged,
         "books": books_document(states),
+        "stray_files": stray,
     }
-    text = _text(home, found, faulty, stopped, damaged, states)
+    text = _text(home, found, faulty, stopped, damaged, states, stray)
     terminal.result(document, text)
 
 
@@ -114,6 +122,7 @@ def _text(
     interrupted: Mapping[str, Mapping[str, str]],
     damaged: Mapping[str, str],
     states: Sequence[BookState] = (),
+    stray: Sequence[str] = (),
 ) -> str:
     parts = [f"home {home}", _assets(found)]
     checks = _checks(found)
@@ -128,6 +137,8 @@ def _text(
         parts.append(_cut([f"faulty files in landing: {len(faulty):,}", *lines], len(faulty)))
     if states:
         parts.append(books_text(states))
+    if stray:
+        parts.append("\n".join(stray_lines(stray)))
     # what was refused is not waiting: made again from the same files it fails again
     lacking = {asset.asset: set(asset.missing) - set(asset.failed) for asset in found}
     waiting = {key for keys in lacking.values() for key in keys}

@@ -96,6 +96,14 @@ class Terminal:
         elif text:
             click.echo(text)
 
+    def failure(self, document: Mapping[str, Any] | Sequence[Any], text: str) -> NoReturn:
+        """Tell why there is no result and leave: ``document`` under ``--json``, else on stderr."""
+        if self.as_json:
+            self.result(document, "")
+        else:
+            click.echo(text, err=True)
+        self.fail()
+
     def note(self, text: str) -> None:
         """Tell something beside the result, on stderr; nothing where a program reads the result."""
         if not self.as_json:

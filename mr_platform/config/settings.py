@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -98,11 +98,14 @@ class ZoneSettings(_Strict):
     weights: tuple[float, ...] | dict[str, float] | None = None
 
 
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class BalanceSettings(_Strict):
     """Balanced mode: how many members of each source file a portfolio should have."""
 
-    desired: dict[str, int] = Field(min_length=1)
-    penalty_factor: float = Field(default=1, ge=0)
+    desired: dict[str, Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    penalty_factor: _Amount = 1
 
 
 class SearchSettings(_Strict):
@@ -115,13 +118,13 @@ class SearchSettings(_Strict):
     patience: int | None = Field(default=None, ge=1)
     seed: int = Field(default=2024, ge=0, lt=2**63)
     metric: str = "ratio"
-    correlation_weight: float = Field(default=10, ge=0)
-    drawdown_threshold: float = Field(default=0, ge=0)
+    correlation_weight: _Amount = 10
+    drawdown_threshold: _Amount = 0
     balance: BalanceSettings | None = None
     holdout: float = Field(default=0, ge=0, le=0.5)
     inversion: bool = False
     row_rules: tuple[str, ...] = ()
-    regime_multipliers: dict[str, float] = Field(default_factory=dict)
+    regime_multipliers: dict[str, _Amount] = Field(default_factory=dict)
     zone_mode: Literal["rows", "collapsed"] = "rows"
     engine: Literal["cpu", "gpu"] = "cpu"
     workers: int = Field(default=1, ge=1)
@@ -134,6 +137,8 @@ class PortfolioSettings(_Strict):
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     kelly_cap: float = Field(default=0.25, ge=0, le=1)
+    capital: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    risk_free: float = Field(default=0, ge=0, lt=1)
     recorded_figures: Path | None = None
     correlation: CorrelationSettings = CorrelationSettings()
     zones: ZoneSettings = ZoneSettings()

@@ -3,10 +3,12 @@
 ``strategy_books/sensex/july.csv`` is a file of the book ``sensex``;
 ``strategy_books/sensex/atm/july.csv`` too, with ``atm_`` before the names of its strategies; a file
 right below ``strategy_books`` is a book of its own, named like the file. Files in the sub-folder
-``regimes`` of a book are bars of market regimes that its rows are joined with.
+``regimes`` of a book are bars of market regimes that its rows are joined with; ``book.yaml`` in the
+folder of a book says how its files are read.
 
 Here: which files there are, of which book; placing files; a book's fingerprint.
-Not here: reading their content (``strategy_files``), landed option chains (``landing``).
+Not here: reading their content (``strategy_files``), what a book declares of its own
+(``book_declarations``), landed option chains (``landing``).
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ _BOOK = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REGIMES = "regimes"
 """Sub-folder of a book that holds bars of market regimes."""
 
+DECLARATION = "book.yaml"
+"""File in a book's own folder that says how the book's files are read."""
+
 _ENDINGS = (".csv", ".parquet", ".csv.gz", ".csv.zst", ".csv.zstd")
 
 
@@ -56,6 +61,16 @@ class BookFile:
         """Whether it holds bars of regimes, no strategies."""
         return self.prefix == REGIMES
 
+    @property
+    def declares(self) -> bool:
+        """Whether it says how the book's files are read, and holds no data."""
+        return self.file.relative == f"{STRATEGY_BOOKS}/{self.book}/{DECLARATION}"
+
+    @property
+    def holds_results(self) -> bool:
+        """Whether it holds results of strategies."""
+        return not (self.holds_regimes or self.declares)
+
 
 class StrategyLanding:
     """The folder of books in one landing folder.
@@ -69,7 +84,10 @@ class StrategyLanding:
         self._zone = LandingZone(self.folder, left_out=None)
 
     def books(self) -> dict[str, list[BookFile]]:
-        """Files of every book, books and files ascending."""
+        """Files of every book, books and files ascending, what a book declares among them.
+
+        A folder that holds nothing but a declaration is no book.
+        """
         return self._sorted()[0]
 
     def stray_files(self) -> dict[str, str]:
@@ -173,8 +191,15 @@ class StrategyLanding:
             )
 
     @contextmanager
-    def alone(self, book: str) -> Iterator[None]:
-        """Hold a book so that one process at a time loads it; another waits until it is done.
+    def alone(self, book: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold a book so that one process at a time loads it.
+
+        Args:
+            book: The book.
+            wait: Whether to wait where another process holds it.
+
+        Yields:
+            Whether it is held; without waiting it may not be.
 
         Raises:
             InputFileError: The book's name cannot be one.
@@ -186,8 +211,13 @@ class StrategyLanding:
             # beside the books' folder, not in it: there only files of books lie
             lock = (self.folder.parent / f".{book}.lock").open("w")
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held = False
+            else:
+                held = True
+            yield held
 
     def withdraw(self, placed: Sequence[PlacedFile]) -> list[str]:
         """Take files out of landing again that :meth:`place` has just copied there.
@@ -220,13 +250,23 @@ class StrategyLanding:
             *folders, name = file.relative.split("/")
             book = folders[0] if folders else plain_name(Path(name))
             prefix = "_".join(part for part in folders[1:] if not part.startswith("again-"))
-            if not name.lower().endswith(_ENDINGS):
-                stray[relative] = "is neither CSV nor Parquet"
+            declares = name == DECLARATION and len(folders) == 1
+            if not name.lower().endswith(_ENDINGS) and not declares:
+                stray[relative] = (
+                    "declares a book only in the book's own folder"
+                    if name == DECLARATION
+                    else "is neither CSV nor Parquet"
+                )
             elif not _BOOK.fullmatch(book):
                 stray[relative] = f"its folder {book!r} cannot name a book"
             else:
                 books.setdefault(book, []).append(BookFile(book, prefix, told))
-        return dict(sorted(books.items())), stray
+        held = {
+            book: files
+            for book, files in sorted(books.items())
+            if not all(file.declares for file in files)
+        }
+        return held, stray
 
 
 def _data_files(sources: Sequence[Path]) -> list[Path]:

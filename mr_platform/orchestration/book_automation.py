@@ -19,7 +19,6 @@ from mr_platform.gateways.strategy_landing import BookFile, StrategyLanding
 from mr_platform.orchestration import strategy_watch
 from mr_platform.orchestration.assets.portfolios import (
     CORRELATION_TABLES,
-    INPUT_FINGERPRINT,
     PORTFOLIO_TABLES,
 )
 from mr_platform.orchestration.book_files import book_fingerprint
@@ -29,14 +28,10 @@ from mr_platform.orchestration.book_freshness import (
     ZONE_PORTFOLIOS,
 )
 from mr_platform.orchestration.book_partitions import BOOKS
-from mr_platform.orchestration.broken_runs import FINGERPRINT_TAG, broken_runs
+from mr_platform.orchestration.broken_runs import FINGERPRINT_TAG, broken_runs, stored_loads
 from mr_platform.orchestration.checks.portfolios import MADE_LATER
-from mr_platform.orchestration.materialization_events import latest_records
 from mr_platform.orchestration.resources import SettingsResource
-from mr_platform.orchestration.strategy_books import (
-    BOOK_TABLES,
-    STRATEGY_RETURNS,
-)
+from mr_platform.orchestration.strategy_books import BOOK_TABLES
 from mr_platform.orchestration.strategy_watch import StrategyMemory
 
 STRATEGY_INTERVAL_SECONDS = 15
@@ -94,8 +89,9 @@ def strategy_sensor(
     """One look at the landed books.
 
     A book is read once all its files are settled. It is asked for once for each content; where it
-    was loaded from the same content already (by the command line), not at all. Where its run failed
-    for a reason that may pass, it is asked for a few times more, after longer and longer pauses.
+    was loaded from the same content already (by the command line), not at all. Where its latest
+    load failed for a reason that may pass, whoever started it, it is asked for a few times more,
+    after longer and longer pauses.
     """
     limits = settings.load().orchestration
     memory = StrategyMemory.parse(context.cursor)
@@ -110,13 +106,18 @@ def strategy_sensor(
         asked, memory, fault = _look(context.instance, book, books[book], files[book], memory)
         requests += asked
         faults |= fault
+    just_asked = {str(request.partition_key) for request in requests}
     unchanged = {
         book: memory.books[book].asked
         for book, found in files.items()
-        if book in memory.books and memory.books[book].stamp == strategy_watch.stamp_of(found)
+        if book in memory.books
+        and book not in just_asked
+        and memory.books[book].open
+        and memory.books[book].stamp == strategy_watch.stamp_of(found)
     }
-    ended = broken_runs(context.instance, str(book_job.name), unchanged)
-    for book in strategy_watch.due_again(memory, ended, time.time()):
+    broken = broken_runs(context.instance, str(book_job.name), unchanged)
+    memory = strategy_watch.remember_settled(memory, broken.settled)
+    for book in strategy_watch.due_again(memory, broken.ended, time.time()):
         requests.append(_request(memory, book, unchanged[book]))
         memory = strategy_watch.remember_try(memory, book)
     memory = _tell(memory, faults, notifier)
@@ -163,13 +164,7 @@ def _request(memory: StrategyMemory, book: str, content: str) -> dg.RunRequest:
 
 def stored_fingerprints(instance: dg.DagsterInstance, books: Iterable[str]) -> dict[str, str]:
     """Content that each book was last loaded from, by book."""
-    found = {}
-    for book, record in latest_records(instance, dg.AssetKey(STRATEGY_RETURNS), books).items():
-        event = record.asset_materialization
-        value = event.metadata.get(INPUT_FINGERPRINT) if event else None
-        if value is not None:
-            found[book] = str(value.value)
-    return found
+    return {book: load.content for book, load in stored_loads(instance, books).items()}
 
 
 def _tell(memory: StrategyMemory, faults: Mapping[str, str], notifier: Notifier) -> StrategyMemory:

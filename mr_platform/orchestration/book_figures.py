@@ -26,40 +26,66 @@ from mr_platform.portfolio.correlation_tiles import (
 )
 from mr_platform.portfolio.inversion import inversion_report
 from mr_platform.portfolio.kelly import CAP, kelly_fraction
-from mr_platform.portfolio.returns import Matrix, StrategyReturns
-from mr_platform.portfolio.risk import RiskSettings, risk_profile
+from mr_platform.portfolio.returns import Days, Matrix, StrategyReturns
+from mr_platform.portfolio.risk import risk_profile
+from mr_platform.portfolio.series_facts import FactSettings
 from mr_platform.portfolio.strategy_metrics import strategy_metrics
 
 BLOCK_BYTES = 64 << 20
 """Bytes of rows whose figures are worked out at a time."""
 
-_PERCENT = 100.0
+
+def standard_figures(rows: Matrix, dates: Days, settings: FactSettings) -> dict[str, pl.Series]:
+    """The standard profile of many series as columns of tables.
+
+    Args:
+        rows: Shape (P, T), finite, in the unit of the returns.
+        dates: Shape (T,), ascending.
+        settings: In what and against what it is measured.
+
+    Returns:
+        P values of each figure. Money is in the unit of the rows, whatever it was measured in:
+        ratios have none; null where a figure is not defined.
+
+    Raises:
+        PortfolioError: No row, rows that do not stand for the dates, values that are not finite.
+    """
+    risk = risk_profile(settings.measured(rows), dates, settings.risk_settings())
+    one = settings.measured_as_one
+    return {
+        "annual_return": _told(risk.annual_return * one),
+        "sharpe": _told(risk.sharpe),
+        "sortino": _told(risk.sortino),
+        "calmar": _told(risk.calmar),
+        "var_95": _told(risk.var_95 * one),
+        "cvar_95": _told(risk.cvar_95 * one),
+        "var_99": _told(risk.var_99 * one),
+        "cvar_99": _told(risk.cvar_99 * one),
+    }
 
 
-def in_risk_unit(values: Matrix, pnl_unit: str) -> tuple[Matrix, RiskSettings]:
-    """Rows in the unit that the standard profile measures: rupees, or shares of capital."""
-    if pnl_unit == "percent":
-        return values / _PERCENT, RiskSettings(unit="fraction")
-    return values, RiskSettings(unit="rupees")
-
-
-def metric_rows(book: StoredBook, kelly_cap: float = CAP) -> pl.DataFrame:
+def metric_rows(
+    book: StoredBook,
+    kelly_cap: float = CAP,
+    *,
+    capital: float | None = None,
+    risk_free: float = 0.0,
+) -> pl.DataFrame:
     """Rows of ``strategy_metrics``: the legacy report and the standard profile of each strategy.
 
     Args:
         book: The book.
         kelly_cap: Largest Kelly fraction.
+        capital: Rupees there are; None divides by none.
+        risk_free: Fraction a year, taken from what is a fraction of a capital.
     """
-    return pl.concat([_metric_rows(block, kelly_cap) for block in _blocks(book)])
+    asked = FactSettings.of_book(book.pnl_unit, kelly_cap, capital=capital, risk_free=risk_free)
+    return pl.concat([_metric_rows(block, asked) for block in _blocks(book)])
 
 
-def _metric_rows(book: StoredBook, kelly_cap: float) -> pl.DataFrame:
+def _metric_rows(book: StoredBook, asked: FactSettings) -> pl.DataFrame:
     series = legacy_metrics.by_strategy(book.returns.pnl)
     legacy = strategy_metrics(book.returns)
-    measured, settings = in_risk_unit(series, book.pnl_unit)
-    risk = risk_profile(measured, book.returns.dates, settings)
-    # money comes back in the unit of the book, ratios have none
-    scale = _PERCENT if book.pnl_unit == "percent" else 1.0
     deepest = legacy_metrics.drawdown(series)
     return legacy.select(
         strategy_id=book.strategies["strategy_id"],
@@ -73,15 +99,8 @@ def _metric_rows(book: StoredBook, kelly_cap: float) -> pl.DataFrame:
         legacy_annual_return="annual_return",
         legacy_sharpe=_finite("sharpe"),
         legacy_sortino=_finite("sortino"),
-        annual_return=_told(risk.annual_return * scale),
-        sharpe=_told(risk.sharpe),
-        sortino=_told(risk.sortino),
-        calmar=_told(risk.calmar),
-        var_95=_told(risk.var_95 * scale),
-        cvar_95=_told(risk.cvar_95 * scale),
-        var_99=_told(risk.var_99 * scale),
-        cvar_99=_told(risk.cvar_99 * scale),
-        kelly_fraction=_told(kelly_fraction(series, cap=kelly_cap)),
+        **standard_figures(series, book.returns.dates, asked),
+        kelly_fraction=_told(kelly_fraction(series, cap=asked.kelly_cap)),
         constant=pl.Series(series.min(axis=1) == series.max(axis=1)),
     )
 

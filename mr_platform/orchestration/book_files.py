@@ -1,6 +1,7 @@
 """Landed files of a book, read: results of strategies, bars of regimes.
 
-Here: landed file → sheet or bars, their account as rows, what tells one content from another.
+Here: landed file → sheet or bars by what the book declares, their account as rows, what tells one
+content from another, what does not fit to what is stored.
 Not here: putting sheets together and storing them (``strategy_books.py``).
 """
 
@@ -12,6 +13,8 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
+from mr_platform.errors import InputFileError
+from mr_platform.gateways.book_declarations import read_declaration
 from mr_platform.gateways.regime_files import read_regime_columns
 from mr_platform.gateways.strategy_files import LandedStrategies
 from mr_platform.gateways.strategy_landing import BookFile, fingerprint
@@ -33,6 +36,12 @@ class ReadFile:
     warnings: tuple[str, ...]
 
     @property
+    def names_left_out(self) -> tuple[str, ...]:
+        """Strategies of it that the choice leaves out, named as in the book."""
+        start = f"{self.file.prefix}_" if self.file.prefix else ""
+        return tuple(f"{start}{name}" for name in self.sheet.left_out)
+
+    @property
     def book_sheet(self) -> BookSheet:
         """It as a sheet of its book."""
         sheet = self.sheet
@@ -47,7 +56,7 @@ class ReadFile:
 
 
 def book_fingerprint(files: Sequence[BookFile]) -> str:
-    """Content of a book's landed files.
+    """Content of a book's landed files, and of what the book declares.
 
     Raises:
         InputFileError: A file cannot be read.
@@ -59,6 +68,24 @@ def _landed(file: BookFile) -> LandedStrategies:
     return LandedStrategies(file.file.path, file.file.relative, load_strategy_files().delimiter)
 
 
+def own_choice(files: Sequence[BookFile], otherwise: StrategyChoice) -> StrategyChoice:
+    """What a book declares of strategies, limits and format; where it says nothing, otherwise.
+
+    Raises:
+        InputFileError: Its declaration is faulty.
+    """
+    for file in files:
+        if file.declares:
+            own = read_declaration(file.file.path, file.file.relative)
+            return StrategyChoice(
+                include=otherwise.include if own.include is None else own.include,
+                exclude=otherwise.exclude if own.exclude is None else own.exclude,
+                limits=own.limits_of(otherwise.limits or load_strategy_files().limits),
+                own=own,
+            )
+    return otherwise
+
+
 def read_file(file: BookFile, choice: StrategyChoice) -> ReadFile:
     """Results of strategies of a landed file.
 
@@ -68,6 +95,13 @@ def read_file(file: BookFile, choice: StrategyChoice) -> ReadFile:
     landed = _landed(file)
     files = load_strategy_files()
     columns = landed.header.columns
+    if {name.lower() for name in load_regimes().bars.columns} <= {name.lower() for name in columns}:
+        raise InputFileError(
+            "is a file of regime bars, not of results of strategies",
+            place=landed.relative,
+            next_step="Hand it in beside results: mr portfolio load FILE --book "
+            f"{file.book} --regimes {file.file.path.name}",
+        )
     if landed.header.container == "csv":
         sheet = read_text_sheet(
             columns, landed.pieces(), place=landed.relative, declared=files, choice=choice
@@ -81,6 +115,71 @@ def read_file(file: BookFile, choice: StrategyChoice) -> ReadFile:
     if landed.line_ends.mixed:
         warnings = (*warnings, "its lines end in two ways: it was put together from two sources")
     return ReadFile(file, sheet, landed.sha256, warnings)
+
+
+def names_left_out(read: Sequence[ReadFile]) -> set[str]:
+    """Strategies that landed files hold and the choice leaves out of the book."""
+    taken = {name for one in read for name in one.book_sheet.names}
+    return {name for one in read for name in one.names_left_out} - taken
+
+
+def require_alike(
+    sheet: BookSheet, book: str, stored_files: pl.DataFrame, stored_rows: pl.DataFrame
+) -> None:
+    """Refuse a file in another unit than what is stored of the book, or zones beside whole days.
+
+    Args:
+        sheet: The first of the landed files.
+        book: The book.
+        stored_files: The stored table of files.
+        stored_rows: The stored table of rows.
+
+    Raises:
+        InputFileError: It is not like what is stored.
+    """
+    fault = None
+    if any(unit != sheet.pnl_unit for unit in stored_files["pnl_unit"]):
+        ours, theirs = sheet.pnl_unit, stored_files["pnl_unit"][0]
+        fault = f"its values are in {ours}, those stored of the book {book} in {theirs}"
+    by_zone = sheet.returns.zones is not None
+    zones = stored_rows["zone"]
+    if fault is None and zones.null_count() != (0 if by_zone else zones.len()):
+        ours, theirs = ("zone", "day") if by_zone else ("day", "zone")
+        fault = f"its rows are by {ours}, those stored of the book {book} by {theirs}"
+    if fault is not None:
+        raise InputFileError(fault, place=sheet.place, next_step="Load it as a book of its own")
+
+
+def require_same_dates(
+    read: Sequence[ReadFile], stored_files: pl.DataFrame, stored_rows: pl.DataFrame
+) -> None:
+    """Refuse a file that tells other dates than when the same bytes were stored.
+
+    Rows stored before stay: those of dates misread would stand beside the right ones for good.
+
+    Args:
+        read: The landed files.
+        stored_files: The stored table of files.
+        stored_rows: The stored table of rows.
+
+    Raises:
+        InputFileError: A file was read by another form of dates before.
+    """
+    known = dict(stored_files.select("file", "sha256").rows())
+    for one in read:
+        place = one.file.file.relative
+        if known.get(place) != one.sha256:
+            continue
+        keys = ["date", "zone"]
+        of_file = stored_rows.filter(pl.col("source_file") == place)
+        gone = of_file.join(one.sheet.rows.select(keys), on=keys, how="anti", nulls_equal=True)
+        if gone.height:
+            raise InputFileError(
+                f"gave {gone.height:,} rows other dates when it was stored, such as "
+                f"{gone['date'][0]}: it was read by another form of dates",
+                place=place,
+                next_step="Load it as a book of its own, or declare the form that it was read by",
+            )
 
 
 def read_regimes(file: BookFile) -> RegimeBars:

@@ -6,8 +6,9 @@ Not here: the fitness itself (``portfolio/fitness.py``), searching (``book_searc
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,8 +27,14 @@ NO_BALANCE: Final = "{}"
 MEASURE_COLUMNS: Final = ("metric", "correlation_weight", "drawdown_threshold", "balance")
 """Columns of ``portfolios`` that must be equal for two fitnesses to be compared."""
 
-
 _SHOWN = 12
+
+_DIGEST_LENGTH = 16
+
+_WITHOUT = (
+    "Where a command names no files, those of the settings are taken (portfolio.search.balance): "
+    "--balance off searches without them"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class Measure:
         drawdown_threshold: Below this drawdown the price is halved.
         balance: Members wanted of each source file, under its name below the book's folder; None
             where balanced mode is off.
+        sources: Digest of which strategies come from these files; empty without balanced mode, and
+            where it was stored before this was noted.
 
     Raises:
         PortfolioError: A metric that is not known, a number that cannot be.
@@ -49,6 +58,7 @@ class Measure:
     correlation_weight: float
     drawdown_threshold: float
     balance: BalanceSettings | None = None
+    sources: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no fitness can be."""
@@ -61,12 +71,14 @@ class Measure:
         Raises:
             PortfolioError: As the class; a file that no strategy of the book comes from.
         """
-        balance = order.balance
+        balance, sources = order.balance, ""
         if balance is not None:
             balance = BalanceSettings(
                 desired=_named(balance.desired, book), penalty_factor=balance.penalty_factor
             )
-        return cls(order.metric, order.correlation_weight, order.drawdown_threshold, balance)
+            sources = _digest(book, balance.desired)
+        prices = order.correlation_weight, order.drawdown_threshold
+        return cls(order.metric, *prices, balance, sources)
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Measure:
@@ -76,11 +88,13 @@ class Measure:
             row: The columns :data:`MEASURE_COLUMNS`, others aside.
         """
         told = json.loads(row["balance"] or NO_BALANCE)
+        sources = told.pop("sources", "")
         return cls(
             row["metric"],
             row["correlation_weight"],
             row["drawdown_threshold"],
             BalanceSettings.model_validate(told) if told else None,
+            sources,
         )
 
     @property
@@ -103,7 +117,9 @@ class Measure:
             "drawdown_threshold": self.drawdown_threshold,
             "balance": NO_BALANCE
             if balance is None
-            else json.dumps(balance.model_dump(mode="json"), sort_keys=True),
+            else json.dumps(
+                {**balance.model_dump(mode="json"), "sources": self.sources}, sort_keys=True
+            ),
         }
 
     def over(
@@ -124,6 +140,14 @@ class Measure:
             return self.fitness.over(returns.pnl, sources)
         return ArrayEvaluator(self.fitness, returns.pnl, arrays, sources)
 
+    def is_of(self, book: StoredBook) -> bool:
+        """Whether it judges as it did: strategies come from the files that it counts as before.
+
+        Which file a strategy comes from is no part of the book's returns: it may change while all
+        values stay.
+        """
+        return self.balance is None or self.sources == _digest(book, self.balance.desired)
+
     def lacking(self, book: StoredBook) -> list[str]:
         """Files of balanced mode that no strategy of the book comes from any more, ascending."""
         wanted = set() if self.balance is None else set(self.balance.desired)
@@ -134,7 +158,18 @@ def sources_of(book: StoredBook, returns: StrategyReturns) -> tuple[str, ...]:
     """The file of each column of returns; an inverted strategy has that of its original."""
     names = _files(book)
     files = dict(book.strategies.select("strategy_id", "source_file").rows())
-    return tuple(names[files[book.number(name)]] for name in returns.names)
+    return tuple(names[files[number]] for number in book.numbers(returns))
+
+
+def _digest(book: StoredBook, desired: Iterable[str]) -> str:
+    """Content of some files of a book: which strategies come from each."""
+    names, counted = _files(book), set(desired)
+    held = sorted(
+        (names[file], strategy)
+        for strategy, file in book.strategies.select("name", "source_file").rows()
+        if names[file] in counted
+    )
+    return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _files(book: StoredBook) -> dict[str, str]:
@@ -175,7 +210,7 @@ def _file(given: str, book: StoredBook) -> str:
         raise PortfolioError(
             f"balanced mode names {given}, and the book has {len(alike)} files of this name",
             place=book.book,
-            next_step=f"Name one of {', '.join(alike)}",
+            next_step=f"Name one of {', '.join(alike)}. {_WITHOUT}",
         )
     near = near_names(given, known)
     raise PortfolioError(
@@ -183,5 +218,5 @@ def _file(given: str, book: StoredBook) -> str:
         place=book.book,
         next_step=(f"Did you mean {near[0]}? " if near else "")
         + f"Its files: {', '.join(known[:_SHOWN])}{' …' * (len(known) > _SHOWN)} (a strategy that "
-        "stands in several comes from the first)",
+        f"stands in several comes from the first). {_WITHOUT}",
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from mr_platform.config.settings import SearchSettings, ZoneSettings
 from mr_platform.orchestration.strategy_books import StoredBook
 from mr_platform.portfolio.inversion import inverted
 from mr_platform.portfolio.regimes import RowWeights, Rule, combined, declared_weights
-from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
+from mr_platform.portfolio.returns import Matrix, PortfolioError, StrategyReturns
 from mr_platform.portfolio.zone_windows import (
     ZoneWindows,
     custom_windows,
@@ -124,7 +125,12 @@ class Preparation:
         return json.dumps(told, sort_keys=True)
 
     def sentence(self) -> str:
-        """The steps for people; empty where nothing is done."""
+        """The steps as a sentence; empty where nothing is done."""
+        steps = self.steps()
+        return f"before the search {'; '.join(steps)}" if steps else ""
+
+    def steps(self) -> list[str]:
+        """The steps for people, in their order."""
         steps = []
         if self.holdout:
             steps.append(f"the last {100 * self.holdout:g} % of the dates were held out")
@@ -135,7 +141,7 @@ class Preparation:
             steps.append(f"the zones of a day were added up, {_weighed(self.zones.weights)}")
         if self.inversion:
             steps.append("strategies that lose on the rows searched were inverted")
-        return f"before the search {'; '.join(steps)}" if steps else ""
+        return steps
 
     def returns(self, book: StoredBook) -> StrategyReturns:
         """The returns that are searched: none of the dates that are held out.
@@ -144,7 +150,7 @@ class Preparation:
             PortfolioError: Rules that are not known or that the rows cannot follow, no row that is
                 left, zones where the book has none, too few dates to hold some out.
         """
-        searched = self._by_day(self.rows(book))
+        searched = self._by_day(self.rows(book), book)
         return inverted(searched).returns if self.inversion else searched
 
     def rows(self, book: StoredBook) -> LabelledRows:
@@ -181,7 +187,7 @@ class Preparation:
         if rest is None:
             return None
         searched = self._ruled(before, "row", book)
-        return self._alike(searched, self._ruled(rest, "held-out row", book))
+        return self._alike(searched, self._ruled(rest, "held-out row", book), book)
 
     def raw_and_weighted(self, book: StoredBook) -> tuple[StrategyReturns, StrategyReturns] | None:
         """All rows of the dates searched, before the rules and after; None without rules.
@@ -193,18 +199,44 @@ class Preparation:
             PortfolioError: As :meth:`returns`.
         """
         whole = self._split(book)[0]
-        weights = self.weights(whole.labels)
+        with _faults_of(book):
+            weights = self.weights(whole.labels)
         if weights is None:
             return None
         searched = self._ruled(whole, "row", book)
         after = LabelledRows(weights.weighted(whole.returns), whole.labels)
-        return self._alike(searched, whole), self._alike(searched, after)
+        return self._alike(searched, whole, book), self._alike(searched, after, book)
+
+    def exposure(self, book: StoredBook) -> Matrix | None:
+        """Share of the capital that rules leave at work on the dates searched; None without rules.
+
+        One a row, also of rows that are left out: 0. Where zones are added up one a date: the mean
+        of its rows, each weighing as its zone; a date of no zone that weighs has none.
+
+        Raises:
+            PortfolioError: As :meth:`returns`.
+        """
+        whole = self._split(book)[0]
+        with _faults_of(book):
+            weights = self.weights(whole.labels)
+        if weights is None or self.zone_mode != "collapsed":
+            return None if weights is None else weights.exposure
+        both = np.column_stack([weights.exposure, np.ones(weights.exposure.size)])
+        pair = StrategyReturns(both, ("at work", "rows"), whole.returns.dates, whole.returns.zones)
+        upright = replace(self, inversion=False)
+        searched = self._ruled(whole, "row", book)
+        days = upright._alike(searched, LabelledRows(pair, whole.labels), book).pnl
+        days = days[days[:, 1] > 0]
+        # a date of full exposure may pass 1 by the rounding of its zones' weights
+        shares: Matrix = np.minimum(days[:, 0] / days[:, 1], 1.0)
+        return shares
 
     def notes(self, book: StoredBook) -> tuple[str, ...]:
         """What a reader should know: rows that rules left, weights of zones that were not taken."""
         told = []
         searched, _ = self._split(book)
-        weights = self.weights(searched.labels)
+        with _faults_of(book):
+            weights = self.weights(searched.labels)
         if weights is not None:
             counts = weights.report().row(0, named=True)
             told.append(
@@ -215,7 +247,7 @@ class Preparation:
             )
         if self.zone_mode == "collapsed":
             rows = self._ruled(searched, "row", book)
-            found = zone_weights(cube_of(rows.returns, rows.labels, self.zones), self.zones.weights)
+            found = zone_weights(cube_of(rows, self.zones, book), self.zones.weights)
             told += [found.warning] if found.warning else []
         return tuple(told)
 
@@ -249,53 +281,82 @@ class Preparation:
         return whole.part(0, first), whole.part(first, book.returns.rows)
 
     def _ruled(self, rows: LabelledRows, what: str, book: StoredBook) -> LabelledRows:
-        weights = self.weights(rows.labels)
+        with _faults_of(book):
+            weights = self.weights(rows.labels)
         if weights is None:
             return rows
         if not weights.mask.any():
             raise PortfolioError(
                 f"no {what} of the book is left by: {', '.join(self.row_rules)}",
                 place=book.book,
-                next_step="Ask fewer rules, or land confidences of the rows",
+                next_step="Ask fewer rules, or load its files with bars that tell confidences: "
+                f"mr portfolio load FILE --book {book.book} --regimes BARS",
             )
         return LabelledRows(weights.kept(rows.returns), rows.labels.filter(pl.Series(weights.mask)))
 
-    def _by_day(self, rows: LabelledRows) -> StrategyReturns:
+    def _by_day(self, rows: LabelledRows, book: StoredBook) -> StrategyReturns:
         if self.zone_mode != "collapsed":
             return rows.returns
-        cube = cube_of(rows.returns, rows.labels, self.zones)
-        return collapsed(cube, zone_weights(cube, self.zones.weights))
+        cube = cube_of(rows, self.zones, book)
+        with _faults_of(book):
+            return collapsed(cube, zone_weights(cube, self.zones.weights))
 
-    def _alike(self, searched: LabelledRows, others: LabelledRows) -> StrategyReturns:
+    def _alike(
+        self, searched: LabelledRows, others: LabelledRows, book: StoredBook
+    ) -> StrategyReturns:
         """Other rows as those searched are: zones weigh and strategies are inverted as there."""
         rows = others.returns
         if self.zone_mode == "collapsed":
-            known = cube_of(searched.returns, searched.labels, self.zones)
+            known = cube_of(searched, self.zones, book)
             weights = zone_weights(known, self.zones.weights).weights
             shares = dict(zip(known.zones, weights.tolist(), strict=True))
-            cube = cube_of(rows, others.labels, self.zones)
+            cube = cube_of(others, self.zones, book)
             rows = collapsed(
                 cube, ZoneWeights(np.array([shares.get(zone, 0.0) for zone in cube.zones]))
             )
-        return inverted(self._by_day(searched)).alike(rows) if self.inversion else rows
+        return inverted(self._by_day(searched, book)).alike(rows) if self.inversion else rows
 
 
-def cube_of(returns: StrategyReturns, labels: pl.DataFrame, settings: ZoneSettings) -> ZoneCube:
+def cube_of(rows: LabelledRows, settings: ZoneSettings, book: StoredBook) -> ZoneCube:
     """Sums by date and zone, zones as the settings say.
 
     Args:
-        returns: Rows by date and zone.
-        labels: What the rows say of themselves, in their order.
+        rows: Rows by date and zone.
         settings: Where zones come from.
+        book: The book that they are of, for messages.
 
     Raises:
         PortfolioError: No zones, windows that cannot be.
     """
-    windows = zone_windows(settings)
-    if windows is None:
-        return zone_cube(returns)
-    starts = labels["start_time"].str.to_time("%H:%M:%S")
-    return zone_cube(returns, zones_at(starts, windows))
+    load = "load a file that tells it, as a book of its own: mr portfolio load FILE --book NAME"
+    whole_days = f"Search whole days (mr portfolio optimize {book.book} --zones rows), or {load}"
+    with _faults_of(book):
+        windows = zone_windows(settings)
+        if windows is None:
+            if rows.returns.zones is None:
+                raise PortfolioError("its rows name no zone of the day", next_step=whole_days)
+            return zone_cube(rows.returns)
+        starts = rows.labels["start_time"].str.to_time("%H:%M:%S")
+        if starts.is_null().all():
+            raise PortfolioError(
+                "its rows tell no start, so that none of them lies in a window of the day "
+                "(portfolio.zones)",
+                next_step=whole_days,
+            )
+        return zone_cube(rows.returns, zones_at(starts, windows))
+
+
+@contextmanager
+def _faults_of(book: StoredBook) -> Iterator[None]:
+    """Say of which book a fault is, where it does not say it itself."""
+    try:
+        yield
+    except PortfolioError as fault:
+        if fault.place is not None:
+            raise
+        raise PortfolioError(
+            fault.fault, place=book.book, next_step=fault.next_step, misused=fault.misused
+        ) from fault
 
 
 def zone_windows(settings: ZoneSettings) -> ZoneWindows | None:

@@ -13,13 +13,21 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.storage_faults import told_as_storage_error
 from mr_platform.gateways.strategy_landing import fingerprint
 from mr_platform.orchestration.book_measure import Measure
+from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.book_search import data_key
+from mr_platform.orchestration.search_wording import (
+    measure_text,
+    zone_command,
+    zone_differences,
+    zone_search_text,
+)
 from mr_platform.orchestration.stored_portfolios import CurrentPortfolios, current_portfolios
 from mr_platform.orchestration.strategy_books import (
     STRATEGY_FILES,
@@ -27,14 +35,14 @@ from mr_platform.orchestration.strategy_books import (
     read_book,
     read_part,
 )
-from mr_platform.pictures.portfolio_page import Origin, portfolio_page
+from mr_platform.pictures.portfolio_page import Origin, ZonesShown, portfolio_page
 from mr_platform.portfolio.portfolio_facts import (
     FoundPortfolio,
     ReportFacts,
     report_facts,
 )
 from mr_platform.portfolio.report_warnings import report_warnings
-from mr_platform.portfolio.series_facts import FactSettings, ReturnUnit
+from mr_platform.portfolio.series_facts import FactSettings
 
 _HELD_OUT = ("roi", "max_drawdown", "ratio", "win_rate")
 
@@ -68,9 +76,28 @@ class GatheredReport:
     current: CurrentPortfolios
     facts: ReportFacts
 
+    @property
+    def measure(self) -> Measure:
+        """What all of them were searched for."""
+        return Measure.of_row(self.current.rows.row(0, named=True))
 
-def gather_report(lakehouse: Lakehouse, name: str, kelly_cap: float) -> GatheredReport:
+
+def gather_report(
+    lakehouse: Lakehouse,
+    name: str,
+    kelly_cap: float,
+    *,
+    capital: float | None = None,
+    risk_free: float = 0.0,
+) -> GatheredReport:
     """Facts of the stored portfolios of a book.
+
+    Args:
+        lakehouse: Where the book is stored.
+        name: The book.
+        kelly_cap: Largest Kelly fraction of one strategy.
+        capital: Rupees there are; None divides by none.
+        risk_free: Fraction a year, taken from what is a fraction of a capital.
 
     Raises:
         InputFileError: Nothing of the book is stored, or no portfolio was searched on it.
@@ -90,8 +117,7 @@ def gather_report(lakehouse: Lakehouse, name: str, kelly_cap: float) -> Gathered
         )
         for row in current.rows.to_dicts()
     ]
-    unit: ReturnUnit = "percent" if book.pnl_unit == "percent" else "rupees"
-    settings = FactSettings(unit=unit, kelly_cap=kelly_cap)
+    settings = FactSettings.of_book(book.pnl_unit, kelly_cap, capital=capital, risk_free=risk_free)
     steps = current.preparation
     facts = report_facts(
         current.returns,
@@ -99,12 +125,20 @@ def gather_report(lakehouse: Lakehouse, name: str, kelly_cap: float) -> Gathered
         settings,
         held_out=steps.held_out(book),
         by_rules=steps.raw_and_weighted(book),
+        exposure=steps.exposure(book),
+        row_capital=_row_capital(steps, book),
     )
     return GatheredReport(book, current, facts)
 
 
 def write_report(
-    lakehouse: Lakehouse, name: str, folder: Path, *, kelly_cap: float
+    lakehouse: Lakehouse,
+    name: str,
+    folder: Path,
+    *,
+    kelly_cap: float,
+    capital: float | None = None,
+    risk_free: float = 0.0,
 ) -> WrittenReport:
     """Write the page of a book's portfolios; a kill leaves the old page or the new one.
 
@@ -113,19 +147,22 @@ def write_report(
         name: The book.
         folder: Folder of reports; made where it is missing.
         kelly_cap: Largest Kelly fraction of one strategy.
+        capital: Rupees there are; None divides by none.
+        risk_free: Fraction a year, taken from what is a fraction of a capital.
 
     Raises:
         InputFileError: As :func:`gather_report`.
         StorageError: The page cannot be written.
     """
-    gathered = gather_report(lakehouse, name, kelly_cap)
+    gathered = gather_report(lakehouse, name, kelly_cap, capital=capital, risk_free=risk_free)
     zones = read_part(lakehouse, "zone_portfolios", name)
     notes = (*_notes(gathered), *_zone_notes(gathered, zones))
     text = portfolio_page(
         gathered.facts,
         _origin(lakehouse, gathered),
         notes=notes,
-        zones=None if zones.is_empty() else zones,
+        zones=None if zones.is_empty() else ZonesShown(zones, zone_search_text(zones)),
+        zones_added_up=gathered.current.preparation.zone_mode == "collapsed",
     )
     page = folder / f"{name}.html"
     with told_as_storage_error(str(folder)):
@@ -165,18 +202,11 @@ def _figure(value: float) -> str:
     return "∞" if value == math.inf else "−∞" if value == -math.inf else f"{value:.6g}"
 
 
-def measure_text(measure: Measure) -> str:
-    """What a search maximised, in full."""
-    weight, threshold = measure.correlation_weight, measure.drawdown_threshold
-    told = measure.metric
-    if weight:
-        told += f" − {weight:g} × mean correlation"
-    if weight and threshold:
-        told += f" (ratio and less max dd pay half of it below a drawdown of {threshold:g})"
-    if measure.balance is not None:
-        wanted = ", ".join(f"{count} of {name}" for name, count in measure.balance.desired.items())
-        told += f" − {measure.balance.penalty_factor:g} × members more or fewer than {wanted}"
-    return told
+def _row_capital(steps: Preparation, book: StoredBook) -> float | None:
+    """Mean capital that the rows searched tell of themselves; None where none tells it."""
+    told = steps.rows(book).labels["capital"].to_numpy()
+    known = told[np.isfinite(told)]
+    return float(known.mean()) if known.size else None
 
 
 def _origin(lakehouse: Lakehouse, gathered: GatheredReport) -> Origin:
@@ -187,8 +217,7 @@ def _origin(lakehouse: Lakehouse, gathered: GatheredReport) -> Origin:
         content_hash=files["sha256"][0] if files.height == 1 else _together(files),
         book=gathered.book.book,
         metric=gathered.current.metric,
-        # all that are compared have the same measure
-        measure=measure_text(Measure.of_row(rows.row(0, named=True))),
+        measure=measure_text(gathered.measure),
         seeds=tuple(sorted(set(rows["seed"]))),
     )
 
@@ -205,16 +234,20 @@ def _notes(gathered: GatheredReport) -> tuple[str, ...]:
 
 
 def _zone_notes(gathered: GatheredReport, zones: pl.DataFrame) -> tuple[str, ...]:
-    """Whether the portfolios of the zones are of the book as it is."""
-    searched_on = set(zones["data_key"])
-    if searched_on <= {data_key(gathered.book)}:
+    """Whether the portfolios of the zones are of the book as it is, and searched as the others."""
+    if zones.is_empty():
         return ()
-    told = (
-        "it was not noted on which returns the portfolios of the zones were searched"
-        if searched_on == {None}
-        else "the portfolios of the zones were searched on other returns than those stored"
-    )
-    return (f"{told}; search them again: mr portfolio zones {gathered.book.book}",)
+    steps, measure, book = gathered.current.preparation, gathered.measure, gathered.book.book
+    again = f"search them again: {zone_command(steps, measure, book)}"
+    match zones["data_key"][0]:
+        case None:
+            told = "it was not noted on which returns the portfolios of the zones were searched"
+        case key if key != data_key(gathered.book):
+            told = "the portfolios of the zones were searched on other returns than those stored"
+        case _:
+            unlike = zone_differences(zones, steps, measure, book)
+            return (unlike,) if unlike else ()
+    return (f"{told}; {again}",)
 
 
 def _together(files: pl.DataFrame) -> str:

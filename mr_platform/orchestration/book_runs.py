@@ -9,10 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
+import polars as pl
 
+from mr_platform.config.settings import Settings
+from mr_platform.errors import TableError
+from mr_platform.gateways.lakehouse import Lakehouse
+from mr_platform.gateways.strategy_landing import StrategyLanding
 from mr_platform.orchestration.book_automation import book_job, report_job, search_job, zone_job
 from mr_platform.orchestration.book_partitions import BOOKS, add_books, book_size_key
 from mr_platform.orchestration.book_search import SearchConfig
@@ -24,8 +29,20 @@ from mr_platform.orchestration.materialization import (
     fault_of_step,
     raise_if_interrupted,
 )
-from mr_platform.orchestration.materialization_events import latest_records
-from mr_platform.orchestration.strategy_books import STRATEGY_RETURNS
+from mr_platform.orchestration.resources import SETTINGS, SettingsResource
+from mr_platform.orchestration.strategy_books import BOOK_TABLES, stored_books
+
+_PARTITION_TAG: Final = "dagster/partition"
+_UNFINISHED: Final = [
+    status
+    for status in dg.DagsterRunStatus
+    if status
+    not in (
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,8 @@ class BookRun:
 def load(definitions: dg.Definitions, instance: dg.DagsterInstance, book: str) -> BookRun:
     """Load the landed files of a book, and make everything of it but portfolios.
 
-    Where nothing of a new book could be stored, Dagster keeps no partition of its name either.
+    Where nothing of a new book could be stored and nobody else loads it, Dagster keeps no partition
+    of its name either.
 
     Raises:
         InputFileError: A name that cannot be a book's.
@@ -92,9 +110,49 @@ def load(definitions: dg.Definitions, instance: dg.DagsterInstance, book: str) -
     try:
         return _run(definitions, instance, str(book_job.name), book)
     finally:
-        made = latest_records(instance, dg.AssetKey(STRATEGY_RETURNS), [book])
-        if not (known or made):
+        if not known:
+            _drop_unused(definitions, instance, book)
+
+
+def _drop_unused(definitions: dg.Definitions, instance: dg.DagsterInstance, book: str) -> None:
+    """Take the partition of a book back that nothing is stored of and nobody else loads."""
+    settings = _settings(definitions)
+    with StrategyLanding(settings.landing_dir).alone(book, wait=False) as held:
+        # whoever holds the book just now is loading it; others may be about to
+        if not held or _unfinished(instance, book):
+            return
+        if not _anything_stored(Lakehouse(settings.lakehouse_root, settings.parquet), book):
             instance.delete_dynamic_partition(str(BOOKS.name), book)
+
+
+def _unfinished(instance: dg.DagsterInstance, book: str) -> int:
+    of_book = dg.RunsFilter(tags={_PARTITION_TAG: book}, statuses=_UNFINISHED)
+    return instance.get_runs_count(of_book)
+
+
+def _anything_stored(lakehouse: Lakehouse, book: str) -> bool:
+    """Whether a table that a load makes has rows of a book, of a load that was cut off too."""
+    try:
+        return any(
+            not lakehouse.read_partition_counts(table).filter(pl.col("book") == book).is_empty()
+            for table in BOOK_TABLES
+            if lakehouse.exists(table)
+        )
+    except TableError:  # a table that cannot be read may hold some
+        return True
+
+
+def _add_stored(definitions: dg.Definitions, instance: dg.DagsterInstance, book: str) -> None:
+    """Make the partition of a stored book that has none: of a home whose records were lost."""
+    settings = _settings(definitions)
+    if book in stored_books(Lakehouse(settings.lakehouse_root, settings.parquet)):
+        add_books(instance, [book])
+
+
+def _settings(definitions: dg.Definitions) -> Settings:
+    resource = (definitions.resources or {})[SETTINGS]
+    assert isinstance(resource, SettingsResource)
+    return resource.load()
 
 
 def search(
@@ -114,7 +172,9 @@ def search(
         name: value for name, value in config.model_dump().items() if value not in (None, [], {})
     }
     ops = {"ops": {"search_portfolios": {"config": given}}}
-    return _run(definitions, instance, str(search_job.name), book_size_key(book, size), ops)
+    key = book_size_key(book, size)
+    _add_stored(definitions, instance, book)
+    return _run(definitions, instance, str(search_job.name), key, ops)
 
 
 def zones(
@@ -127,6 +187,7 @@ def zones(
     """
     given = {name: value for name, value in config.model_dump().items() if value is not None}
     ops = {"ops": {"zone_portfolios": {"config": given}}}
+    _add_stored(definitions, instance, book)
     return _run(definitions, instance, str(zone_job.name), book, ops)
 
 
@@ -136,6 +197,7 @@ def report(definitions: dg.Definitions, instance: dg.DagsterInstance, book: str)
     Raises:
         KeyboardInterrupt: The run was interrupted; it is recorded as failed.
     """
+    _add_stored(definitions, instance, book)
     return _run(definitions, instance, str(report_job.name), book)
 
 

@@ -23,6 +23,7 @@ from mr_platform.config.settings import SearchSettings, ZoneSettings
 from mr_platform.errors import PlatformError
 from mr_platform.gateways.array_engine import device_faults, open_arrays
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration.book_figures import standard_figures
 from mr_platform.orchestration.book_measure import Measure
 from mr_platform.orchestration.book_partitions import SMALLEST_SIZE
 from mr_platform.orchestration.book_preparation import REGIME_RULE, Preparation
@@ -32,10 +33,11 @@ from mr_platform.portfolio.correlation_tiles import content_key
 from mr_platform.portfolio.fitness import Evaluation
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
 from mr_platform.portfolio.search.algorithms import ALGORITHMS, algorithm
-from mr_platform.portfolio.search.asked_parameters import asked_parameters
+from mr_platform.portfolio.search.asked_parameters import NONE, asked_parameters
 from mr_platform.portfolio.search.engine import Budget, Checkpoint, SearchResult
 from mr_platform.portfolio.search.parameters import values_of
 from mr_platform.portfolio.search.searches import Search, SearchName, run_searches
+from mr_platform.portfolio.series_facts import FactSettings
 from mr_platform.portfolio.strategy_metrics import portfolio_metrics
 
 KEY_LENGTH = 16
@@ -60,8 +62,10 @@ class SearchConfig(dg.Config):
             left out comes from the settings, no file switches it off.
         holdout: Share of the last dates that the searches do not see.
         inversion: Whether losing strategies are inverted first.
-        row_rules: Rules of regimes by which rows are left out or weighted.
-        regime_multipliers: Multipliers by family of regimes in place of the declared ones.
+        row_rules: Rules of regimes by which rows are left out or weighted; ``none`` alone for no
+            rule, whatever the settings say.
+        regime_multipliers: Multipliers by family of regimes in place of the declared ones, each
+            over that of the settings.
         zone_mode: ``rows``, or ``collapsed`` to add the zones of a day up.
         engine: ``cpu``, or ``gpu`` to judge batches of portfolios on a device.
         workers: Processes that search side by side.
@@ -89,8 +93,8 @@ class SearchConfig(dg.Config):
         """The settings with what this run asks for in their place.
 
         Where the legacy form is asked for and no algorithm is named, those of the settings that
-        have no such form are left out. Parameters are put together one by one; only those of the
-        algorithms that are searched with are left.
+        have no such form are left out. Parameters and multipliers are put together one by one; of
+        parameters only those of the algorithms that are searched with are left.
 
         Raises:
             PlatformError: A value that cannot be, a name that is not known, a parameter that
@@ -104,7 +108,7 @@ class SearchConfig(dg.Config):
         if asked.get("form") == "legacy" and "algorithms" not in asked:
             modern = [name for name, forms in ALGORITHMS.items() if forms.legacy is None]
             asked["algorithms"] = [name for name in settings.algorithms if name not in modern]
-        asked |= self._balance(settings)
+        asked |= self._balance(settings) | self._rules(settings)
         run = asked.pop("parameters", {})
         order = _settings({**settings.model_dump(), **asked, "parameters": run})
         if self.regime_multipliers and REGIME_RULE not in order.row_rules:
@@ -118,6 +122,23 @@ class SearchConfig(dg.Config):
             settings.parameters, order.parameters, order.algorithms, order.form
         )
         return order.model_copy(update={"parameters": chosen})
+
+    def _rules(self, settings: SearchSettings) -> dict[str, Any]:
+        """Rules and multipliers of regimes over those of the settings, as far as they are asked."""
+        asked: dict[str, Any] = {}
+        if self.regime_multipliers:
+            asked["regime_multipliers"] = settings.regime_multipliers | self.regime_multipliers
+        if self.row_rules == [NONE]:
+            asked["row_rules"] = ()
+        elif NONE in self.row_rules:
+            others = ", ".join(rule for rule in self.row_rules if rule != NONE)
+            raise PlatformError(
+                f"{NONE} is asked for beside rules: {others}",
+                place="search",
+                next_step=f"Name the rules, or {NONE} alone to switch those of the settings off",
+                misused=True,
+            )
+        return asked
 
     def _balance(self, settings: SearchSettings) -> dict[str, Any]:
         """Balanced mode over that of the settings; nothing where this run does not speak of it."""
@@ -185,7 +206,11 @@ class SearchOutcome:
     notes: tuple[str, ...] = ()
 
     def rows(self, book: StoredBook) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rows of ``portfolios`` and of ``portfolio_members``."""
+        """Rows of ``portfolios`` and of ``portfolio_members``.
+
+        Figures are of the rows alone, without a capital or a risk-free rate, so that those of
+        searches under different settings can be compared.
+        """
         members = np.stack([result.members for result in self.results])
         judged = self.measure.over(book, self.returns).evaluate(members)
         figures = portfolio_metrics(self.returns, members)
@@ -199,6 +224,13 @@ class SearchOutcome:
             legacy_annual_return="annual_return",
             legacy_sharpe=pl.when(pl.col("sharpe").is_finite()).then("sharpe"),
             legacy_sortino=pl.when(pl.col("sortino").is_finite()).then("sortino"),
+            **standard_figures(
+                legacy_metrics.portfolio_series(
+                    legacy_metrics.by_strategy(self.returns.pnl), np.sort(members, axis=1)
+                ),
+                self.returns.dates,
+                FactSettings.of_book(book.pnl_unit),
+            ),
         )
         listed = pl.concat([self._members(result, book) for result in self.results])
         return found.hstack(told), listed
@@ -247,13 +279,14 @@ class SearchOutcome:
 
     def _members(self, result: SearchResult, book: StoredBook) -> pl.DataFrame:
         names = [self.returns.names[column] for column in result.members]
+        numbers = book.numbers(self.returns)
         return pl.DataFrame(
             {
                 "size": [self.size] * len(names),
                 "algorithm": [result.algorithm] * len(names),
                 "form": [result.form] * len(names),
                 "place": list(range(1, len(names) + 1)),
-                "strategy_id": [book.number(name) for name in names],
+                "strategy_id": [numbers[column] for column in result.members],
                 "name": names,
             }
         )

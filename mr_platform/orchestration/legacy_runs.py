@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from mr_platform.gateways.lakehouse import Lakehouse
-from mr_platform.orchestration.book_measure import Measure
-from mr_platform.orchestration.book_preparation import Preparation
-from mr_platform.orchestration.book_report import gather_report
+from mr_platform.orchestration.book_report import GatheredReport, gather_report
 from mr_platform.pictures.equity_plots import Curves
 from mr_platform.pictures.portfolio_picture import drawdown_png, equity_png
 from mr_platform.portfolio.inversion import inverted
 from mr_platform.portfolio.portfolio_facts import FoundPortfolio, portfolio_facts
+from mr_platform.portfolio.returns import Days
 from mr_platform.portfolio.run_folder import LegacyRun, RunPictures, best_portfolio
-from mr_platform.portfolio.run_texts import RunParameters
+from mr_platform.portfolio.run_summary import RunParameters, Span
 from mr_platform.portfolio.strategy_metrics import strategy_metrics
+
+NOTHING_DONE = "none"
+"""What a run folder says of rows that were searched as they are."""
 
 
 def legacy_run(lakehouse: Lakehouse, name: str, at: dt.datetime, kelly_cap: float) -> LegacyRun:
@@ -57,7 +57,7 @@ def legacy_run(lakehouse: Lakehouse, name: str, at: dt.datetime, kelly_cap: floa
     return LegacyRun(
         started=at,
         finished=at,
-        parameters=_parameters(current.rows.row(0, named=True), min(best), max(best)),
+        parameters=_parameters(gathered, min(best), max(best)),
         strategies=strategy_metrics(current.returns),
         portfolios=tuple(
             best_portfolio(current.returns, found.members, found.algorithm, found.fitness)
@@ -68,11 +68,13 @@ def legacy_run(lakehouse: Lakehouse, name: str, at: dt.datetime, kelly_cap: floa
     )
 
 
-def _parameters(best: Mapping[str, Any], smallest: int, largest: int) -> RunParameters:
+def _parameters(gathered: GatheredReport, smallest: int, largest: int) -> RunParameters:
     """Settings of the search that found the best portfolio, and of what judged it."""
+    current, later = gathered.current, gathered.facts.held_out
+    best = current.rows.row(0, named=True)
     # portfolios stored before their parameters were tell none
     values = json.loads(best["parameters"] or "{}")
-    balance = Measure.of_row(best).balance
+    balance = gathered.measure.balance
     return RunParameters(
         metric=best["metric"],
         smallest=smallest,
@@ -80,10 +82,17 @@ def _parameters(best: Mapping[str, Any], smallest: int, largest: int) -> RunPara
         population=values.get("population"),
         mutation_rate=values.get("mutation"),
         generations=values.get("generations"),
-        inverted=Preparation.parse(best["preparation"]).inversion,
+        inverted=current.preparation.inversion,
         balanced=balance is not None,
         penalty_factor=None if balance is None else balance.penalty_factor,
         form=best["form"],
         evaluations=best["evaluations"],
         seed=best["seed"],
+        preparation="; ".join(current.preparation.steps()) or NOTHING_DONE,
+        searched=_span(current.returns.dates),
+        held_out=None if later is None else _span(later.dates),
     )
+
+
+def _span(dates: Days) -> Span:
+    return dates[0].item(), dates[-1].item()

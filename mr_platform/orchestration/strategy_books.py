@@ -6,7 +6,7 @@ Not here: rules on sheets (``portfolio``), Dagster's events (``assets/portfolios
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,14 +21,24 @@ from mr_platform.orchestration.book_files import (
     bars_not_used,
     book_fingerprint,
     file_rows,
+    names_left_out,
+    own_choice,
     read_file,
     read_regimes,
     regimes_taken,
+    require_alike,
+    require_same_dates,
     with_regimes,
 )
 from mr_platform.orchestration.book_tables import no_rows, store_parts, stored_rows
-from mr_platform.portfolio.book_sheets import Book, BookMonth, BookSheet, merge_sheets
-from mr_platform.portfolio.inversion import SUFFIX
+from mr_platform.portfolio.book_sheets import (
+    Book,
+    BookMonth,
+    BookSheet,
+    merge_sheets,
+    with_strategies,
+)
+from mr_platform.portfolio.inversion import originals
 from mr_platform.portfolio.returns import StrategyReturns
 from mr_platform.portfolio.strategy_headers import StrategyChoice
 from mr_platform.portfolio.strategy_tables import PNL_SCHEMA, join_months, wide_frame
@@ -111,9 +121,9 @@ class StoredBook:
         """Number of each strategy by name."""
         return dict(self.strategies.select("name", "strategy_id").rows())
 
-    def number(self, name: str) -> int:
-        """Number of a strategy by its name; an inverted one has that of its original."""
-        return self.ids[name] if name in self.ids else self.ids[name.removesuffix(SUFFIX)]
+    def numbers(self, returns: StrategyReturns) -> tuple[int, ...]:
+        """Number of the strategy of each column; an inverted one has that of its original."""
+        return tuple(self.ids[name] for name in originals(returns.names, self.ids))
 
 
 def load_book(
@@ -136,7 +146,7 @@ def load_book(
         book: The book.
         landing: Its landing folder.
         lakehouse: Where it is stored.
-        choice: Strategies wanted.
+        choice: Strategies wanted, where the book declares nothing of its own.
         commit_info: Facts kept with each commit.
 
     Raises:
@@ -157,7 +167,8 @@ def _load(
 ) -> LoadReport:
     files = landing.files_of(book)
     found = book_fingerprint(files)
-    read = [read_file(file, choice) for file in files if not file.holds_regimes]
+    choice = own_choice(files, choice)
+    read = [read_file(file, choice) for file in files if file.holds_results]
     bars = [read_regimes(file) for file in files if file.holds_regimes]
     if not read:
         raise InputFileError(
@@ -166,10 +177,15 @@ def _load(
             next_step=f"mr portfolio load FILE --book {book}",
         )
     given = [one.book_sheet for one in read]
-    _require_alike(lakehouse, book, given[0])
+    stored = (
+        read_part(lakehouse, STRATEGY_FILES, book),
+        read_parts(lakehouse, STRATEGY_ROWS, book),
+    )
+    require_alike(given[0], book, *stored)
+    require_same_dates(read, *stored)
     months = sorted({str(day)[:7] for sheet in given for day in sheet.returns.dates.tolist()})
-    before = _stored_before(lakehouse, book, given, months)
-    known = _known_numbers(lakehouse, book)
+    known = _known_numbers(lakehouse, book, names_left_out(read))
+    before = _stored_before(lakehouse, book, given, months, known)
     merged = merge_sheets(given, known, before, _first_free(lakehouse, book))
     labelled = with_regimes(merged.rows, bars)
     taken = regimes_taken(merged.rows, labelled) if bars else None
@@ -310,26 +326,14 @@ def declared(table: str, rows: pl.DataFrame, book: str, part: str) -> pl.DataFra
     )
 
 
-def _require_alike(lakehouse: Lakehouse, book: str, sheet: BookSheet) -> None:
-    """Refuse files in another unit than what is stored of the book, or zones beside whole days."""
-    stored = _all_of(lakehouse, STRATEGY_FILES, book)
-    fault = None
-    if stored is not None and any(unit != sheet.pnl_unit for unit in stored["pnl_unit"]):
-        ours, theirs = sheet.pnl_unit, stored["pnl_unit"][0]
-        fault = f"its values are in {ours}, those stored of the book {book} in {theirs}"
-    by_zone = sheet.returns.zones is not None
-    zones = read_parts(lakehouse, STRATEGY_ROWS, book)["zone"]
-    if fault is None and zones.null_count() != (0 if by_zone else zones.len()):
-        ours, theirs = ("zone", "day") if by_zone else ("day", "zone")
-        fault = f"its rows are by {ours}, those stored of the book {book} by {theirs}"
-    if fault is not None:
-        raise InputFileError(fault, place=sheet.place, next_step="Load it as a book of its own")
-
-
 def _stored_before(
-    lakehouse: Lakehouse, book: str, given: Sequence[BookSheet], months: Sequence[str]
+    lakehouse: Lakehouse,
+    book: str,
+    given: Sequence[BookSheet],
+    months: Sequence[str],
+    names: Mapping[str, int],
 ) -> list[BookSheet]:
-    """What is stored of the given months, a sheet a month; none where one file holds all of it."""
+    """What is stored of months and names, a sheet a month; none where one file holds all of it."""
     if not (lakehouse.exists(STRATEGY_ROWS) and lakehouse.exists(STRATEGIES)):
         return []
     known = read_part(lakehouse, STRATEGIES, book)
@@ -339,11 +343,13 @@ def _stored_before(
         rows = stored_rows(lakehouse, STRATEGY_ROWS, [key]).sort("date", "zone")
         held = lakehouse.scan(STRATEGY_RETURNS, [key]).select(*PNL_SCHEMA).collect()
         named = known.join(held.select("strategy_id").unique(), on="strategy_id", how="semi")
-        if named.is_empty() or rows.is_empty() or _within(rows, named, given):
+        wanted = named.filter(pl.col("name").is_in(list(names)))
+        if wanted.is_empty() or rows.is_empty() or _within(rows, wanted, given):
             continue
         joined = join_months([held], named).returns
         if joined.rows != rows.height:  # of a load that was cut off between the tables
             continue
+        joined = with_strategies(joined, wanted["name"].to_list())
         none = pl.repeat(0, joined.strategies, dtype=pl.Int64, eager=True)
         sheets.append(
             BookSheet(
@@ -375,9 +381,9 @@ def _as_labels(stored: pl.DataFrame) -> pl.DataFrame:
     return stored.drop("book", "part").with_columns(times)
 
 
-def _known_numbers(lakehouse: Lakehouse, book: str) -> dict[str, int]:
-    stored = _all_of(lakehouse, STRATEGIES, book)
-    return {} if stored is None else dict(stored.select("name", "strategy_id").rows())
+def _known_numbers(lakehouse: Lakehouse, book: str, left_out: Collection[str]) -> dict[str, int]:
+    stored = read_part(lakehouse, STRATEGIES, book).select("name", "strategy_id")
+    return {name: number for name, number in stored.rows() if name not in left_out}
 
 
 def _first_free(lakehouse: Lakehouse, book: str) -> int:
@@ -483,7 +489,7 @@ def _with_stored(
             for key in _parts_of(lakehouse, STRATEGY_RETURNS, book)
         ]
     ).unique()
-    gone = stored.join(now.select("name"), on="name", how="anti")
+    gone = stored.filter(pl.col("name").is_in(list(known)), ~pl.col("name").is_in(now["name"]))
     still = gone.join(held, on="strategy_id", how="semi").drop("book", "part")
     return pl.concat([now.select(still.columns), still]).sort("strategy_id")
 

@@ -27,12 +27,19 @@ class BookMemory:
         asked: Fingerprint that a run was last asked for, or found unneeded.
         number: How many runs were asked for.
         tries: How many of them only because one before, of the same content, failed.
+        settled: Whether what was asked for was loaded, or failed for good.
     """
 
     stamp: str
     asked: str
     number: int
     tries: int = 0
+    settled: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be asked for once more without another content."""
+        return not self.settled and self.tries < len(TRY_AGAIN_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,9 @@ class StrategyMemory:
             document = json.loads(cursor or "{}")
             return cls(
                 {
-                    # a cursor of an earlier version tells no tries
-                    book: BookMemory(str(stamp), str(asked), int(number), *map(int, tries))
-                    for book, (stamp, asked, number, *tries) in document.get("books", {}).items()
+                    # a cursor of an earlier version tells less
+                    book: BookMemory(str(stamp), str(asked), int(number), *_rest(*rest))
+                    for book, (stamp, asked, number, *rest) in document.get("books", {}).items()
                 },
                 {path: (int(size), int(at)) for path, (size, at) in document["moving"].items()}
                 if "moving" in document
@@ -73,7 +80,7 @@ class StrategyMemory:
         return json.dumps(
             {
                 "books": {
-                    book: [one.stamp, one.asked, one.number, one.tries]
+                    book: [one.stamp, one.asked, one.number, one.tries, int(one.settled)]
                     for book, one in sorted(self.books.items())
                 },
                 "moving": dict(sorted(self.moving.items())),
@@ -81,6 +88,10 @@ class StrategyMemory:
             },
             separators=(",", ":"),
         )
+
+
+def _rest(tries: int = 0, settled: int = 0) -> tuple[int, bool]:
+    return int(tries), bool(settled)
 
 
 def stamp_of(files: Sequence[LandedFile]) -> str:
@@ -140,8 +151,7 @@ def due_again(memory: StrategyMemory, ended: Mapping[str, float], now: float) ->
     return [
         book
         for book, at in sorted(ended.items())
-        if (tries := memory.books[book].tries) < len(TRY_AGAIN_SECONDS)
-        and now >= at + TRY_AGAIN_SECONDS[tries]
+        if memory.books[book].open and now >= at + TRY_AGAIN_SECONDS[memory.books[book].tries]
     ]
 
 
@@ -150,3 +160,9 @@ def remember_try(memory: StrategyMemory, book: str) -> StrategyMemory:
     one = memory.books[book]
     again = replace(one, number=one.number + 1, tries=one.tries + 1)
     return replace(memory, books={**memory.books, book: again})
+
+
+def remember_settled(memory: StrategyMemory, books: Collection[str]) -> StrategyMemory:
+    """The memory once these books' contents were seen to be loaded, or to fail for good."""
+    told = {book: replace(memory.books[book], settled=True) for book in books}
+    return replace(memory, books={**memory.books, **told})

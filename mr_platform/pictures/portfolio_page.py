@@ -109,13 +109,27 @@ class Origin:
     seeds: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class ZonesShown:
+    """Portfolios of zones that were searched alone.
+
+    Attributes:
+        rows: Rows of ``zone_portfolios``, one at least.
+        told: By what, on which dates and rows they were searched, in sentences.
+    """
+
+    rows: pl.DataFrame
+    told: str
+
+
 def portfolio_page(
     report: ReportFacts,
     origin: Origin,
     *,
     dropped: Sequence[str] = (),
     notes: Sequence[str] = (),
-    zones: pl.DataFrame | None = None,
+    zones: ZonesShown | None = None,
+    zones_added_up: bool = False,
     pictures: Sequence[PortfolioPicture] | None = None,
 ) -> str:
     """The page of a report; the same report gives the same text.
@@ -125,7 +139,8 @@ def portfolio_page(
         origin: Where the returns come from.
         dropped: Members that were asked for and are not among the strategies.
         notes: More that a reader should know, a sentence each, plain text; told first.
-        zones: Rows of ``zone_portfolios``; None where no zone was searched alone.
+        zones: Portfolios of zones; None where no zone was searched alone.
+        zones_added_up: Whether a row is the zones of a day, added up by their weights.
         pictures: Pictures that were drawn already; None draws them.
     """
     shown = portfolio_pictures(report) if pictures is None else pictures
@@ -141,7 +156,7 @@ def portfolio_page(
     if report.held_out is not None:
         found["held_out"] = ("Dates held out", _held_out(report, report.held_out))
     if report.weighted is not None:
-        found["weights"] = ("Raw and weighted", _weights(report, report.weighted))
+        found["weights"] = ("Raw and weighted", _weights(report, report.weighted, zones_added_up))
     if zones is not None:
         found["zones"] = ("Zones of the day", _zones(zones, report.settings.unit))
     sections = [(name, *found[name]) for name in _ORDER if name in found]
@@ -261,32 +276,40 @@ def _held_out(report: ReportFacts, later: HeldOutFacts) -> str:
     )
 
 
-def _weights(report: ReportFacts, weighted: pl.DataFrame) -> str:
+def _weights(report: ReportFacts, weighted: pl.DataFrame, added_up: bool) -> str:
+    rows = (
+        "Raw is every row searched at its full size; weighted is the same rows by the rules, where "
+        "one that is left out counts as 0."
+    )
+    days = (
+        "Raw is every date searched, the zones of the day at their full size added up by their "
+        "weights; weighted is the same dates, each zone by the rules before it is added, where one "
+        "that is left out counts as 0. A zone of which the rules keep no row counts in neither."
+    )
     return (
         '<section id="weights"><h2>Raw and weighted</h2><p class="about">Rules of regimes '
-        "weigh rows or leave them out. Raw is every row searched at its full size; weighted is the "
-        "same rows by the rules, where one that is left out counts as 0. Nothing is scaled back: "
-        "what a rule takes away is cash. The other figures of these portfolios count the rows that "
+        f"weigh rows or leave them out. {days if added_up else rows} Nothing is scaled back: what "
+        "a rule takes away is cash. The other figures of these portfolios count the rows that "
         f"are kept, weighted.</p>{_sheet(weighted_table(weighted, report.settings))}</section>"
     )
 
 
-def _zones(zones: pl.DataFrame, unit: str) -> str:
-    first = zones.row(0, named=True)
+def _zones(zones: ZonesShown, unit: str) -> str:
+    rows, first = zones.rows, zones.rows.row(0, named=True)
     members = "".join(
         f"<details><summary>{escape(zone)}: {size} members</summary>"
         f"<p>{escape(', '.join(json.loads(names)))}</p></details>"
-        for zone, size, names in zones.select("zone", "size", "members").rows()
+        for zone, size, names in rows.select("zone", "size", "members").rows()
     )
     return (
         '<section id="zones"><h2>Zones of the day, each searched alone</h2><p class="about">'
-        f"The best that {escape(first['algorithm'].replace('_', ' '))} found for each zone, "
-        f"{first['evaluations']:,} portfolios judged a search, seed {first['seed']}. The share of "
-        "the capital is a suggestion: the ROI of the zone, at least 0.01, over the sum of all.</p>"
-        f"{_sheet(zone_table(zones, unit))}"
-        '<p class="about">Correlation between the portfolios of the zones, over all dates; a date '
-        f"without a row of a zone counts as 0.</p>{_sheet(zone_correlations(zones))}"
-        f"{members}</section>"
+        f"The best that {escape(first['algorithm'].replace('_', ' '))} found for each zone, up to "
+        f"{first['evaluations']:,} portfolios judged a search, seed {first['seed']}. "
+        f"{escape(zones.told)} The share of the capital is a suggestion: the ROI of the zone, at "
+        f"least 0.01, over the sum of all.</p>{_sheet(zone_table(rows, unit))}"
+        '<p class="about">Correlation between the portfolios of the zones, over the dates '
+        "searched; a date without a row of a zone counts as 0.</p>"
+        f"{_sheet(zone_correlations(rows))}{members}</section>"
     )
 
 

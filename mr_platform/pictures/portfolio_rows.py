@@ -213,9 +213,21 @@ def _sizing(report: ReportFacts) -> Group:
     best, settings = report.best, report.settings
     none = ABSENT
     in_rupees = () if settings.capital is None else (
-        Figure("capital at work", amount(best.allocated * settings.capital), none, "rupees",
+        Figure("capital at work", amount(best.utilisation * settings.capital), none, "rupees",
                f"of {amount(settings.capital)} rupees; the rest is cash"),
     )  # fmt: skip
+    of_rows = () if report.row_capital is None else (
+        Figure("capital told by rows", amount(report.row_capital), none, "rupees",
+               "mean over the rows searched that tell one; no figure is measured against it"),
+    )  # fmt: skip
+    ruled = () if report.weighted is None else (
+        Figure("sum of Kelly shares", share(best.allocated), none, "of the capital",
+               "what the members are given, where no rule takes any of it away"),
+        Figure("exposure", share(best.exposure), none, "of that",
+               "what rules of regimes leave at work, mean over all rows of the dates searched, "
+               "those left out as 0"),
+    )  # fmt: skip
+    members = "sum of the members' Kelly shares"
     return Group(
         "Correlation, sizing, composition",
         (
@@ -224,9 +236,11 @@ def _sizing(report: ReportFacts) -> Group:
             Figure("Kelly fraction", share(best.kelly), none, "of the capital",
                    "p − q × mean loss / mean win of the portfolio's rows, in [0, "
                    f"{share(settings.kelly_cap)}]"),
-            Figure("capital utilisation", share(best.allocated), none, "of the capital",
-                   "sum of the members' Kelly shares; the rest is cash"),
+            *ruled,
+            Figure("capital utilisation", share(best.utilisation), none, "of the capital",
+                   f"{members}{' × exposure' if ruled else ''}; the rest is cash"),
             *in_rupees,
+            *of_rows,
             Figure("inverted members", share(best.inverted_share), none, "of members",
                    "sold instead of bought, names ending in _inv"),
         ),

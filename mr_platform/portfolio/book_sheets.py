@@ -10,7 +10,7 @@ Not here: reading sheets (``strategy_sheets``), tables of a month (``strategy_ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -193,6 +193,16 @@ def merge_sheets(
         merged.repeated,
         merged.kept,
     )
+
+
+def with_strategies(returns: StrategyReturns, names: Collection[str]) -> StrategyReturns:
+    """The columns of some strategies, in the order in which they stand; not copied if it is all."""
+    wanted = set(names)
+    columns = [place for place, name in enumerate(returns.names) if name in wanted]
+    if len(columns) == returns.strategies:
+        return returns
+    kept = tuple(returns.names[column] for column in columns)
+    return StrategyReturns(returns.pnl[:, columns], kept, returns.dates, returns.zones)
 
 
 def _require_alike(sheets: Sequence[BookSheet]) -> None:

@@ -4,13 +4,14 @@ A strategy is inverted where its ratio of ROI to worst row is negative and that 
 is higher. The mirror image of a negative ROI is a positive one, so this says: where ROI is
 negative (portfolio.md §2).
 
-Here: the rule, the returns with inverted strategies, the report of what was inverted.
+Here: the rule, the returns with inverted strategies, the report of what was inverted, the strategy
+that an inverted name stands for.
 Not here: costs of trading the other way round, which the record does not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,6 +98,31 @@ def inverted(returns: StrategyReturns, *, skip_first: bool = False) -> Inversion
         report=report,
         considered=max(returns.strategies - skip_first, 0),
     )
+
+
+def originals(names: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """The strategy that each column stands for, where some may be inverted.
+
+    A name alone does not tell: ``x_inv`` is ``x`` inverted, or a strategy of that name. It is the
+    inverted one where ``x`` is a strategy of the book and has no column of its own any more.
+
+    Args:
+        names: Names of all columns of the returns, inverted or not.
+        known: Names of the book's strategies.
+
+    Returns:
+        A name of the book for each column; one that neither the book nor an inversion knows is
+        what is left of it.
+    """
+    columns = set(names)
+
+    def itself(name: str) -> bool:
+        before = name.removesuffix(SUFFIX)
+        if name not in known:
+            return False
+        return before == name or before not in known or (before in columns and itself(before))
+
+    return tuple(name if itself(name) else name.removesuffix(SUFFIX) for name in names)
 
 
 def inversion_report(returns: StrategyReturns) -> pl.DataFrame:

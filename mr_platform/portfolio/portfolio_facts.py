@@ -95,7 +95,10 @@ class PortfolioFacts:
         members: A row a member in the order of its column: see :func:`member_frame`.
         inverted_share: Share of members that are inverted.
         kelly: Capped Kelly fraction of the portfolio taken as one strategy.
-        allocated: Sum of the members' Kelly shares, at most 1: the share of the capital at work.
+        allocated: Sum of the members' Kelly shares, at most 1: the share of the capital that they
+            are given.
+        exposure: Share of it that rules of regimes leave at work, mean over rows; 1 without rules.
+        utilisation: Share of the capital at work: both together, the rest is cash.
         duplicates: Groups of members, as places 0..k-1, that are equal in every row.
     """
 
@@ -107,6 +110,8 @@ class PortfolioFacts:
     inverted_share: float
     kelly: float
     allocated: float
+    exposure: float
+    utilisation: float
     duplicates: tuple[tuple[int, ...], ...]
 
 
@@ -144,6 +149,8 @@ class ReportFacts:
         held_out: The same on later dates that were held out; None where none were.
         weighted: Figures before and after weights of rows: see :func:`weighted_figures`; None
             where no rule weighed them.
+        row_capital: Rupees of capital that rows tell of themselves, mean; None where none tells
+            it. No figure is measured against it.
     """
 
     settings: FactSettings
@@ -156,6 +163,7 @@ class ReportFacts:
     table: pl.DataFrame
     held_out: HeldOutFacts | None = None
     weighted: pl.DataFrame | None = None
+    row_capital: float | None = None
 
 
 def report_facts(
@@ -165,6 +173,8 @@ def report_facts(
     *,
     held_out: StrategyReturns | None = None,
     by_rules: tuple[StrategyReturns, StrategyReturns] | None = None,
+    exposure: Matrix | None = None,
+    row_capital: float | None = None,
 ) -> ReportFacts:
     """Facts of all portfolios that a search found.
 
@@ -174,6 +184,9 @@ def report_facts(
         settings: In what it is measured; None takes rupees without capital.
         held_out: Later rows of the same strategies, which no search saw.
         by_rules: All rows of the dates searched, before rules weighed them and after.
+        exposure: Share of the capital that rules leave at work in each of these rows; None is all
+            of it.
+        row_capital: Mean capital that rows tell of themselves, rupees; None where none does.
 
     Raises:
         PortfolioError: No portfolio, members that are not strategies, a fitness that is not a
@@ -193,16 +206,20 @@ def report_facts(
         dates=returns.dates,
         zoned=returns.zones is not None,
         portfolios=ordered,
-        best=portfolio_facts(returns, best, asked),
+        best=portfolio_facts(returns, best, asked, exposure),
         universe=universe_facts(returns, asked),
         table=portfolio_table(returns, ordered, asked),
         held_out=None if held_out is None else _held_out(returns, held_out, best, ordered, asked),
         weighted=None if by_rules is None else weighted_figures(returns, best, *by_rules),
+        row_capital=row_capital,
     )
 
 
 def portfolio_facts(
-    returns: StrategyReturns, found: FoundPortfolio, settings: FactSettings | None = None
+    returns: StrategyReturns,
+    found: FoundPortfolio,
+    settings: FactSettings | None = None,
+    exposure: Matrix | None = None,
 ) -> PortfolioFacts:
     """Facts of one portfolio.
 
@@ -210,9 +227,12 @@ def portfolio_facts(
         returns: At least one row.
         found: The portfolio.
         settings: In what it is measured; None takes rupees without capital.
+        exposure: Share of the allocation that each row puts to work, in [0, 1], also those that
+            rules left out of the returns; None is all of it.
 
     Raises:
-        PortfolioError: Members that are not strategies, returns without rows.
+        PortfolioError: Members that are not strategies, returns without rows, exposures outside
+            [0, 1].
     """
     asked = settings or FactSettings()
     pnl, rows = _of_members(returns, found)
@@ -221,6 +241,7 @@ def portfolio_facts(
     correlation = correlation_block(z, places, places)
     facts = series_facts(rows, returns.dates, asked)
     frame = member_frame(returns, found, facts, correlation, asked)
+    shares = frame["kelly_share"].to_numpy()
     return PortfolioFacts(
         found=found,
         series=facts,
@@ -229,7 +250,9 @@ def portfolio_facts(
         members=frame,
         inverted_share=float(frame["inverted"].to_numpy().mean()),
         kelly=float(kelly.kelly_fraction(rows[np.newaxis], cap=asked.kelly_cap)[0]),
-        allocated=risk.capital_utilisation(frame["kelly_share"].to_numpy(), 1.0),
+        allocated=risk.capital_utilisation(shares, 1.0),
+        exposure=1.0 if exposure is None else float(exposure.mean()),
+        utilisation=risk.capital_utilisation(shares, 1.0, exposure),
         duplicates=duplicate_columns(pnl),
     )
 

@@ -202,13 +202,7 @@ def regime_weights(
             multipliers of no declared family, negative or not finite.
     """
     told = list(labels)
-    foreign = sorted(set(multipliers or {}) - set(regimes.families))
-    if foreign:
-        raise PortfolioError(
-            f"multipliers of families that are not declared: {', '.join(foreign)}",
-            next_step=f"Name some of {', '.join(regimes.families)}",
-            misused=True,
-        )
+    _refuse_multipliers(multipliers or {}, regimes)
     factors = {name: family.multiplier for name, family in regimes.families.items()}
     factors |= multipliers or {}
     families: dict[str | None, str | None] = {
@@ -321,6 +315,28 @@ def raw_and_weighted(raw: StrategyReturns, weighted: StrategyReturns) -> pl.Data
     )
 
 
+def _refuse_multipliers(multipliers: Mapping[str, float], regimes: Regimes) -> None:
+    foreign = sorted(set(multipliers) - set(regimes.families))
+    if foreign:
+        raise PortfolioError(
+            f"multipliers of families that are not declared: {', '.join(foreign)}",
+            next_step=f"Name some of {', '.join(regimes.families)}",
+            misused=True,
+        )
+    wrong = {
+        family: factor
+        for family, factor in sorted(multipliers.items())
+        if not (np.isfinite(factor) and factor >= 0)
+    }
+    if wrong:
+        told = ", ".join(f"{family} × {factor:g}" for family, factor in wrong.items())
+        raise PortfolioError(
+            f"multipliers of families of regimes cannot be: {told}",
+            next_step="Give finite numbers, 0 or above; 0 leaves the rows of a family out",
+            misused=True,
+        )
+
+
 def _fractions(values: Matrix | pl.Series, what: str) -> Matrix:
     shares = np.array(values, dtype=np.float64)
     if shares.ndim != 1:
@@ -349,10 +365,18 @@ def _missing(shares: Matrix) -> int:
 
 
 def _unknown(refused: Sequence[str | None], told: Sequence[str | None]) -> PortfolioError:
-    names = sorted({"(none)" if label is None else label for label in refused})
-    return PortfolioError(
-        f"{len(refused)} of {len(told)} rows have a regime that is not declared: "
-        + ", ".join(names[:_SHOWN])
-        + " …" * (len(names) > _SHOWN),
-        next_step="Declare the label in regimes.yaml, or a family for unknown ones",
-    )
+    names = sorted({label for label in refused if label is not None})
+    silent = sum(label is None for label in refused)
+    faults = [f"{silent} of {len(told)} rows have no label of a regime"] * bool(silent)
+    steps = [
+        "Load their files with bars that tell it (mr portfolio load FILE --book BOOK --regimes "
+        "BARS), or leave the rule out"
+    ] * bool(silent)
+    if names:
+        faults.append(
+            f"{len(refused) - silent} of {len(told)} rows have a regime that is not declared: "
+            + ", ".join(names[:_SHOWN])
+            + " …" * (len(names) > _SHOWN)
+        )
+        steps.append("Declare the label in regimes.yaml, or a family for unknown ones")
+    return PortfolioError("; ".join(faults), next_step=". ".join(steps))

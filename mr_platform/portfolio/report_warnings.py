@@ -17,6 +17,9 @@ from mr_platform.portfolio.portfolio_facts import ReportFacts
 FEW_ROWS: Final = 30
 """Below this many rows every figure of risk is told to rest on few."""
 
+FEW_HELD_OUT: Final = 10
+"""Fewer dates than this that were held out prove nothing."""
+
 FITTED_RATIO: Final = 50.0
 """A ratio of ROI to drawdown above this is told to be fitted; the run of record reached 30."""
 
@@ -44,12 +47,14 @@ def held_out_sentence(report: ReportFacts) -> str:
     best, unit = report.best.series, report.settings.unit
     count = np.unique(later.dates).size
     gained = int(np.count_nonzero(later.table["roi"].to_numpy() > 0))
+    were = "was" if count == 1 else "were"
+    few = "; so few dates judge nothing" if count < FEW_HELD_OUT else ""
     return (
-        f"the last {_count(count, 'date')} ({later.dates[0]} to {later.dates[-1]}) were held out: "
-        f"the best portfolio's ratio is {_plain(best.legacy['ratio'])} where it was searched, "
+        f"the last {_count(count, 'date')} ({later.dates[0]} to {later.dates[-1]}) {were} held "
+        f"out: the best portfolio's ratio is {_plain(best.legacy['ratio'])} where it was searched, "
         f"{_plain(later.best.legacy['ratio'])} after; its mean row {_plain(best.rows.mean())} "
         f"{unit}, then {_plain(later.best.rows.mean())}; {gained} of "
-        f"{_count(len(report.portfolios), 'portfolio')} gained there"
+        f"{_count(len(report.portfolios), 'portfolio')} gained there{few}"
     )
 
 
@@ -119,7 +124,8 @@ def _about_units(report: ReportFacts) -> list[str]:
         told.append("returns are per cent of the capital, not rupees; risk is told in fractions")
     elif settings.capital is None:
         told.append(
-            "returns are rupees and no capital is given: nothing is a return on capital, and no "
+            "returns are rupees and no capital is given (setting portfolio.capital): nothing is a "
+            "return on capital, and no "
             "risk-free rate is subtracted"
         )
     return told

@@ -5,7 +5,7 @@ size as text and two pictures, a summary, a log of errors and, where strategies 
 report of that (portfolio.md §4).
 
 Here: a run to its files and back, faults of files that are missing or contradict each other.
-Not here: the texts (``run_texts``), drawing pictures, writing and reading folders
+Not here: the texts (``run_texts``, ``run_summary``), drawing pictures, writing and reading folders
 (``gateways/run_folders``).
 """
 
@@ -20,15 +20,14 @@ from types import MappingProxyType
 import polars as pl
 
 from mr_platform.errors import InputFileError
-from mr_platform.portfolio import run_texts
+from mr_platform.portfolio import run_summary, run_texts
 from mr_platform.portfolio.correlation import Members
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
+from mr_platform.portfolio.run_summary import RunParameters, RunSummary
 from mr_platform.portfolio.run_texts import (
     INVERSION_LINES,
     BestPortfolio,
     LoggedError,
-    RunParameters,
-    RunSummary,
 )
 from mr_platform.portfolio.strategy_metrics import (
     PORTFOLIO_FILE_LINES,
@@ -179,7 +178,7 @@ def run_files(run: LegacyRun) -> dict[str, bytes]:
     texts = {
         STRATEGIES_FILE: run_texts.strategies_text(run.strategies),
         ERRORS_FILE: run_texts.errors_text(run.errors),
-        f"optimization_summary_{run.run_id}.txt": run_texts.summary_text(summary),
+        f"optimization_summary_{run.run_id}.txt": run_summary.summary_text(summary),
     }
     texts |= {
         f"best_portfolio_size{portfolio.size}_{run.run_id}.txt": run_texts.portfolio_text(portfolio)
@@ -272,7 +271,7 @@ class _Reader:
         if len(found) != 1:
             raise self.fault(f"has {len(found)} files optimization_summary_<id>.txt, not 1")
         ((name, (run_id,)),) = found.items()
-        summary = run_texts.read_summary(self.text(name), self.place(name))
+        summary = run_summary.read_summary(self.text(name), self.place(name))
         if summary.run_id != run_id:
             raise self.fault(f"is the summary of run {summary.run_id}", name)
         return summary

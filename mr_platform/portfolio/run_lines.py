@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mr_platform.errors import InputFileError
 from mr_platform.portfolio.returns import PortfolioError
@@ -118,6 +118,12 @@ def refuse_line_breaks(names: Iterable[str]) -> None:
             f"{len(wrong)} names hold a line break, first {wrong[0]!r}",
             next_step="Rename them: a run's texts have a name a line",
         )
+
+
+def numbered_members(members: Sequence[str]) -> list[str]:
+    """Lines that list members at the end of a text, for :meth:`Lines.members`."""
+    numbered = [f"{place}. {name}" for place, name in enumerate(members, start=1)]
+    return ["Selected Strategies:", *numbered, ""]
 
 
 def in_full(value: float | None) -> str:

@@ -3,8 +3,9 @@
 Numbers are written in full, so that they come back with the same bits; the legacy program's own
 files, in the same form, are read as well (portfolio.md §4).
 
-Here: the five kinds of text, one writer and one reader each; every fault with its line.
-Not here: which files a run has and whether they agree (``run_folder``), files themselves.
+Here: every kind of text but the summary, one writer and one reader each; every fault with its line.
+Not here: the summary (``run_summary``), which files a run has and whether they agree
+(``run_folder``), files themselves.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mr_platform.portfolio.run_lines import (
     TIME,
     Lines,
     in_full,
+    numbered_members,
     plain,
     read_number,
     refuse_line_breaks,
@@ -45,65 +47,12 @@ INVERSION_LINES: Mapping[str, str] = MappingProxyType(
 )
 """Columns of an inversion report under their names in ``inversion_report.md``."""
 
-_TITLE = "Multi-Strategy Portfolio Optimization Results"
 _INVERSIONS = (
     "# Inversion Report\n\nThe following strategies had their returns inverted based on ULTA logic:"
 )
 _LOGGED = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) - ([A-Z]+) - (.*)", re.DOTALL | re.ASCII
 )
-
-
-@dataclass(frozen=True)
-class RunParameters:
-    """Settings of a run, as its summary tells them; the defaults are those of the record.
-
-    The legacy program tells population, mutation and generations of every run, whatever found the
-    best portfolio. A run of ours tells them where what found it has them, and its form,
-    evaluations and seed, which the legacy program does not know.
-
-    Attributes:
-        metric: What portfolios were judged by.
-        smallest: Members of the smallest portfolio.
-        largest: Members of the largest.
-        population: Of the search that found the best; None where it has none.
-        mutation_rate: Likewise.
-        generations: Likewise.
-        inverted: Whether losing strategies were inverted.
-        balanced: Whether balanced mode was on.
-        penalty_factor: Price of balanced mode; None where it was off.
-        form: Form of the search that found the best; None in a run of the legacy program.
-        evaluations: Portfolios that it judged; likewise.
-        seed: Root of all chance; likewise.
-
-    Raises:
-        PortfolioError: Only some of form, evaluations and seed, or none of them and not all that
-            the legacy program tells.
-    """
-
-    metric: str = "ratio"
-    smallest: int = 35
-    largest: int = 60
-    population: int | None = 30
-    mutation_rate: float | None = 0.1
-    generations: int | None = 50
-    inverted: bool = False
-    balanced: bool = False
-    penalty_factor: float | None = 1.0
-    form: str | None = None
-    evaluations: int | None = None
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        """Check that the text can be told from the other program's."""
-        told = [value is not None for value in (self.form, self.evaluations, self.seed)]
-        if any(told) and not all(told):
-            raise PortfolioError("a run tells form, evaluations and seed, or none of them")
-        legacy = (self.population, self.mutation_rate, self.generations, self.penalty_factor)
-        if not any(told) and None in legacy:
-            raise PortfolioError(
-                "a run of the legacy program tells population, mutation, generations and penalty"
-            )
 
 
 @dataclass(frozen=True)
@@ -142,27 +91,6 @@ class BestPortfolio:
     def size(self) -> int:
         """Number of members."""
         return len(self.members)
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What the summary of a run says.
-
-    Attributes:
-        run_id: ``YYYYmmdd_HHMMSS``.
-        finished: When it was written, to the second.
-        parameters: Settings.
-        method: Search that found the best portfolio.
-        fitness: Its fitness.
-        members: Its members.
-    """
-
-    run_id: str
-    finished: dt.datetime
-    parameters: RunParameters
-    method: str
-    fitness: float
-    members: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -265,7 +193,7 @@ def portfolio_text(portfolio: BestPortfolio) -> str:
             "Performance Metrics:",
             *figures,
             "",
-            *_listed(portfolio.members),
+            *numbered_members(portfolio.members),
         ]
     )
 
@@ -294,105 +222,6 @@ def read_portfolio(text: str, place: str) -> BestPortfolio:
         return BestPortfolio(method, fitness, figures, members)
     except PortfolioError as wrong:
         raise lines.fault(wrong.fault) from wrong
-
-
-# ---------------------------------------------------------------------- summary
-
-
-def summary_text(summary: RunSummary) -> str:
-    """``optimization_summary_<id>.txt``."""
-    given = summary.parameters
-    return "\n".join(
-        [
-            _TITLE,
-            "=" * 43,
-            "",
-            f"Run ID: {summary.run_id}",
-            f"Date: {summary.finished.strftime(TIME)}",
-            "",
-            "Optimization Parameters:",
-            f"- Metric: {given.metric}",
-            f"- Min Portfolio Size: {given.smallest}",
-            f"- Max Portfolio Size: {given.largest}",
-            *_told("Population Size", given.population),
-            *_told("Mutation Rate", given.mutation_rate),
-            *_told("GA Generations", given.generations),
-            *_told("Algorithm Form", given.form),
-            *_told("Evaluations", given.evaluations),
-            *_told("Seed", given.seed),
-            f"- Apply ULTA Logic: {given.inverted}",
-            f"- Balanced Mode: {given.balanced}",
-            *_told("Penalty Factor", given.penalty_factor),
-            "",
-            "Best Overall Portfolio:",
-            f"- Size: {len(summary.members)}",
-            f"- Method: {summary.method}",
-            f"- Fitness: {in_full(summary.fitness)}",
-            "",
-            *_listed(summary.members),
-        ]
-    )
-
-
-def read_summary(text: str, place: str) -> RunSummary:
-    """Read back :func:`summary_text`.
-
-    Raises:
-        InputFileError: Lines that are missing or say something else.
-    """
-    lines = Lines(text, place)
-    lines.take(_TITLE, exactly=True)
-    lines.take("=" * 43, exactly=True)
-    lines.take("", exactly=True)
-    run_id = lines.take("Run ID: ")
-    finished = lines.instant("Date: ")
-    lines.take("", exactly=True)
-    lines.take("Optimization Parameters:", exactly=True)
-    parameters = _read_parameters(lines)
-    lines.take("", exactly=True)
-    lines.take("Best Overall Portfolio:", exactly=True)
-    size = lines.whole(lines.take("- Size: "))
-    method = lines.take("- Method: ")
-    fitness = lines.number("- Fitness: ")
-    lines.take("", exactly=True)
-    return RunSummary(run_id, finished, parameters, method, fitness, lines.members(size))
-
-
-def _told(name: str, value: float | str | None) -> list[str]:
-    """The line of a parameter; none where there is no value."""
-    if value is None:
-        return []
-    return [f"- {name}: {in_full(value) if isinstance(value, float) else value}"]
-
-
-def _read_parameters(lines: Lines) -> RunParameters:
-    ours = lines.holds("- Algorithm Form: ")
-
-    def optional(name: str) -> str | None:
-        """The value of a line that a run of ours need not have."""
-        start = f"- {name}: "
-        return lines.take(start) if not ours or lines.next_is(start) else None
-
-    def whole(text: str | None) -> int | None:
-        return None if text is None else lines.whole(text)
-
-    def number(text: str | None) -> float | None:
-        return None if text is None else lines.value(text)
-
-    return RunParameters(
-        metric=lines.take("- Metric: "),
-        smallest=lines.whole(lines.take("- Min Portfolio Size: ")),
-        largest=lines.whole(lines.take("- Max Portfolio Size: ")),
-        population=whole(optional("Population Size")),
-        mutation_rate=number(optional("Mutation Rate")),
-        generations=whole(optional("GA Generations")),
-        form=lines.take("- Algorithm Form: ") if ours else None,
-        evaluations=lines.whole(lines.take("- Evaluations: ")) if ours else None,
-        seed=lines.whole(lines.take("- Seed: ")) if ours else None,
-        inverted=lines.truth("- Apply ULTA Logic: "),
-        balanced=lines.truth("- Balanced Mode: "),
-        penalty_factor=number(optional("Penalty Factor")),
-    )
 
 
 # ---------------------------------------------------------------------- inversions, errors
@@ -489,11 +318,6 @@ def _instant(entry: re.Match[str], number: int, place: str) -> dt.datetime:
     except ValueError as wrong:
         raise text_fault(place, number, f"{entry[1]!r} is no instant") from wrong
     return instant.replace(microsecond=int(entry[2]) * 1000)
-
-
-def _listed(members: Sequence[str]) -> list[str]:
-    numbered = [f"{place}. {name}" for place, name in enumerate(members, start=1)]
-    return ["Selected Strategies:", *numbered, ""]
 
 
 def _defined(value: float) -> float | None:

@@ -51,6 +51,31 @@ class FactSettings:
             raise PortfolioError(f"capital {self.capital} is no positive amount")
         self.risk_settings()
 
+    @classmethod
+    def of_book(
+        cls,
+        pnl_unit: str,
+        kelly_cap: float = kelly.CAP,
+        *,
+        capital: float | None = None,
+        risk_free: float = 0.0,
+    ) -> FactSettings:
+        """How returns of a unit are measured by settings that serve books of either unit.
+
+        Args:
+            pnl_unit: Of the returns: ``rupees`` or ``percent``.
+            kelly_cap: Largest Kelly fraction of one strategy.
+            capital: Rupees there are; None divides by none.
+            risk_free: Fraction a year; left aside where returns are rupees and no capital is
+                given, as they are fractions of nothing there.
+
+        Raises:
+            PortfolioError: A setting outside its range.
+        """
+        unit: ReturnUnit = "percent" if pnl_unit == "percent" else "rupees"
+        fractions = unit == "percent" or capital is not None
+        return cls(unit, capital, risk_free if fractions else 0.0, kelly_cap)
+
     def risk_settings(self) -> risk.RiskSettings:
         """The same for :func:`.risk.risk_profile`, to which :meth:`measured` rows are given."""
         return risk.RiskSettings(
@@ -63,6 +88,13 @@ class FactSettings:
     def measured(self, rows: Matrix) -> Matrix:
         """Rows as risk takes them: per cent become fractions."""
         return rows / PERCENT if self.unit == "percent" else rows
+
+    @property
+    def measured_as_one(self) -> float:
+        """What of the unit of the returns is 1 in the standard figures that have a unit."""
+        if self.unit == "percent":
+            return PERCENT
+        return self.capital or 1.0
 
     @property
     def risk_unit(self) -> str:

@@ -339,7 +339,7 @@ def _refuse_types(schema: Mapping[str, pl.DataType], place: str) -> None:
         raise InputFileError(
             f"has strategy columns that hold no numbers: {', '.join(wrong[:5])}",
             place=place,
-            next_step="Remove them, exclude them, or declare them as metadata",
+            next_step="Remove them, or leave them out: --exclude PATTERN",
         )
 
 

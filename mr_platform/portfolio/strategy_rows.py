@@ -16,7 +16,13 @@ from typing import Any
 import polars as pl
 
 from mr_platform.errors import InputFileError
-from mr_platform.registry.strategy_files import StrategyFiles, StrategyFormat, Unit
+from mr_platform.registry.book_declaration import option_of
+from mr_platform.registry.strategy_files import (
+    SETTING_OF_FIELD,
+    StrategyFiles,
+    StrategyFormat,
+    Unit,
+)
 from mr_platform.trading_calendar import CALENDAR_FIRST, CALENDAR_LAST, trading_days
 
 ROWS_SCHEMA: dict[str, pl.DataType] = {
@@ -179,7 +185,8 @@ class _RowReader:
             "date",
             (dates < CALENDAR_FIRST) | (dates > CALENDAR_LAST),
             f"lies outside the calendar of {CALENDAR_FIRST} to {CALENDAR_LAST}",
-            "Correct the dates at the source",
+            "Correct the dates at the source, or declare the form that it uses: --date-format "
+            "FORMAT",
         )
 
     def check_zones(self, zones: pl.Series, known: tuple[str, ...]) -> None:
@@ -206,13 +213,15 @@ class _RowReader:
     ) -> pl.Series:
         if raw.dtype == wanted:
             return raw
+        setting = SETTING_OF_FIELD.get(field, "date_format")
         text = self._text_of(field, raw, _KINDS["date" if wanted == pl.Date() else "time"])
         read = text.str.strptime(wanted, form, strict=False)
         self.refuse(
             field,
             read.is_null() & text.is_not_null(),
-            f"is not of the form {form} that {self._form.name} declares",
-            f"Write it {_example(form)}, or declare the format that the source uses",
+            f"is not of the form {form} that {self._form.declarer(setting)} declares",
+            f"Write it {_example(form)}, or declare the form that the source uses: "
+            f"{option_of(setting)} {_other(setting, form)}, or {setting} in book.yaml of its book",
         )
         return read
 
@@ -236,11 +245,14 @@ class _RowReader:
             else read
         )
         most = "100 per cent" if unit == "percent" else "1"
+        setting = SETTING_OF_FIELD[field]
+        other = "fraction" if unit == "percent" else "percent"
         self.refuse(
             field,
             ~share.is_between(0.0, 1.0),
-            f"is declared in {unit} by {self._form.name} and lies outside 0 to {most}",
-            "Correct the values, or declare the unit that the source writes",
+            f"is declared in {unit} by {self._form.declarer(setting)} and lies outside 0 to {most}",
+            "Correct the values, or declare the unit that the source writes: "
+            f"{option_of(setting)} {other}, or {setting} in book.yaml of its book",
         )
         return share
 
@@ -260,6 +272,13 @@ def _example(form: str) -> str:
         + dt.datetime(2023, 1, 2, 9, 15).strftime(form)
         + (" for 2 January 2023" if "%d" in form else "")
     )
+
+
+def _other(setting: str, form: str) -> str:
+    """Such a form as a person may give in place of one; of the source's own nothing is guessed."""
+    if setting == "time_format":
+        return "%H:%M" if form != "%H:%M" else "%H:%M:%S"
+    return "%d-%m-%Y" if form != "%d-%m-%Y" else "%Y-%m-%d"
 
 
 def _few(rows: list[int]) -> str:

@@ -30,7 +30,7 @@ from mr_platform.portfolio.strategy_headers import (
     StrategyChoice,
     check_names,
     choose_strategies,
-    detect_format,
+    format_of_sheet,
     listed,
 )
 from mr_platform.portfolio.strategy_names import NAME_ATTRIBUTES, parse_names
@@ -124,12 +124,14 @@ class StrategySheet:
         rows: What the rows say of themselves (``ROWS_SCHEMA``), in the same order.
         strategies: What is known of the strategies (``SHEET_STRATEGIES_SCHEMA``).
         account: What was found, counted.
+        left_out: Names of its strategies that the choice left out.
     """
 
     returns: StrategyReturns
     rows: pl.DataFrame
     strategies: pl.DataFrame
     account: SheetAccount
+    left_out: tuple[str, ...] = ()
 
 
 def read_text_sheet(
@@ -191,7 +193,14 @@ def read_frame_sheet(
             place=place,
             next_step=f"Units: {', '.join(get_args(PnlUnit))}; export it again",
         )
-    sheet = _read(columns, "parquet", cells, place, declared, choice or StrategyChoice())
+    choice = choice or StrategyChoice()
+    if pnl_unit is not None and choice.own.pnl_unit not in (None, pnl_unit):
+        raise InputFileError(
+            f"says that its values are in {pnl_unit}, its book declares {choice.own.pnl_unit}",
+            place=place,
+            next_step=f"Load it as a book of its own, or declare --pnl-unit {pnl_unit}",
+        )
+    sheet = _read(columns, "parquet", cells, place, declared, choice)
     if pnl_unit is None:
         return sheet
     return replace(sheet, account=replace(sheet.account, pnl_unit=pnl_unit))
@@ -206,7 +215,7 @@ def _read(
     choice: StrategyChoice,
 ) -> StrategySheet:
     check_names(columns, declared, place)
-    form = detect_format(columns, container, declared, place)
+    form = format_of_sheet(columns, container, declared, place, choice.own)
     labels = [i for i, name in enumerate(columns) if name.lower() in declared.metadata]
     strategies = [i for i, name in enumerate(columns) if name.lower() not in declared.metadata]
     if not strategies:
@@ -275,6 +284,7 @@ def _read(
         rows=ordered,
         strategies=table.select(SHEET_STRATEGIES_SCHEMA.keys()),
         account=replace(account, warnings=tuple(warnings)),
+        left_out=tuple(columns[i] for i in sorted({*strategies} - {*layout.strategies})),
     )
 
 
@@ -297,10 +307,11 @@ def _check_limits(
             + " …" * (over.size > _SHOWN)
             + first,
             place=place,
-            next_step="Columns without any number are no strategies: exclude them or declare "
-            "them as metadata"
+            next_step="Columns without any number are no strategies: --exclude "
+            f"{names[whole[0]]!r} leaves such out"
             if whole.size
-            else "Complete them at the source, exclude them, or raise the limit",
+            else "Complete them at the source, leave them out (--exclude PATTERN), or raise the "
+            "limit: --missing-in-strategy SHARE",
         )
     total = int(lacking.sum())
     if total > limits.missing_in_all * cells.pnl.size:
@@ -308,7 +319,8 @@ def _check_limits(
             f"lacks a number in {total:,} of {cells.pnl.size:,} cells, more than "
             f"{limits.missing_in_all:.1%}{first}",
             place=place,
-            next_step="Complete them at the source, or raise the limit",
+            next_step="Complete them at the source, leave strategies out (--exclude PATTERN), or "
+            "raise the limit: --missing-in-all SHARE",
         )
 
 
@@ -362,7 +374,8 @@ def _warnings(
         f"{account.rows_without_confidence:,} of {account.rows:,} rows have no regime confidence":
         account.rows_without_confidence,
         # taken as declared; that no row reaches 1 per cent is still worth a look
-        f"no regime confidence is above 1 per cent: is {form.name} right to declare percent?":
+        f"no regime confidence is above 1 per cent: is {form.declarer('confidence_unit')} right to "
+        "declare percent? Else --confidence-unit fraction":
         form.confidence_unit == "percent"
         and isinstance(highest, float)
         and highest <= 1 / 100,

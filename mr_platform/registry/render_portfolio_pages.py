@@ -117,7 +117,8 @@ def _formats() -> list[str]:
         f"Zones that rows may name: {_names(declared.zones)}. Texts that stand for a missing "
         f"number: empty, {_names(text for text in declared.missing if text)}. A missing number "
         f"counts as 0; a file with more than {limits.missing_in_all:.0%} of them, or a strategy "
-        f"with more than {limits.missing_in_strategy:.0%}, is refused. So is a value beyond "
+        f"with more than {limits.missing_in_strategy:.0%}, is refused, unless its book declares "
+        "other shares. So is a value beyond "
         f"{limits.largest_amount:,.0f}.",
     ]
 

@@ -51,6 +51,7 @@ class StrategyFormat:
         confidence_unit: Unit of the regime confidence, None where there is none.
         threshold_unit: Unit of the transition threshold, None where there is none.
         pnl_unit: Unit of the strategies' values.
+        of_the_book: Which of these settings are not the format's own, but those of a book.
     """
 
     name: str
@@ -63,6 +64,20 @@ class StrategyFormat:
     time_format: str | None = None
     confidence_unit: Unit | None = None
     threshold_unit: Unit | None = None
+    of_the_book: frozenset[str] = frozenset()
+
+    def declarer(self, setting: str) -> str:
+        """Who declares a setting: the format by its name, or the book."""
+        return "the book" if setting in self.of_the_book else self.name
+
+
+SETTING_OF_FIELD: Mapping[str, str] = {
+    "start_time": "time_format",
+    "end_time": "time_format",
+    "regime_confidence": "confidence_unit",
+    "transition_threshold": "threshold_unit",
+}
+"""Setting without which a field cannot be read, by field; it is never guessed."""
 
 
 @dataclass(frozen=True)
@@ -202,13 +217,9 @@ class _Reader:
             source.fault(path, f"two columns of {name} mean {field}")
         if "date" not in [metadata.get(column.lower()) for column in columns["required"]]:
             source.fault((*path, "required"), f"{name} must require the date")
-        needs = {
-            "time_format": {"start_time", "end_time"},
-            "confidence_unit": {"regime_confidence"},
-            "threshold_unit": {"transition_threshold"},
-        }
-        for setting, of in needs.items():
-            if of & set(fields) and setting not in given:
+        needed = (SETTING_OF_FIELD[field] for field in fields if field in SETTING_OF_FIELD)
+        for setting in dict.fromkeys(needed):
+            if setting not in given:
                 source.fault(path, f"{name} must declare {setting}: it is never guessed")
         return StrategyFormat(
             name=name,

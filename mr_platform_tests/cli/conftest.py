@@ -6,7 +6,9 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,31 @@ from mr_platform.simulation.chain_day import DaySpec, simulate_day
 from mr_platform.simulation.day_files import write_days
 from mr_platform.simulation.strategy_results import strategy_results
 from mr_platform.trading_calendar import PartitionKey
+from mr_platform_tests.orchestration.quick_stores import quick_stores
 
 Run = Callable[..., Result]
 MONDAY = dt.date(2023, 1, 2)
 
 
-@pytest.fixture(autouse=True)
-def environment() -> Iterator[None]:
+@contextmanager
+def of_its_own() -> Iterator[None]:
     """A command sets MR_HOME and DAGSTER_HOME of its process; the next test must not see them."""
     before = dict(os.environ)
     for name in ("MR_HOME", "DAGSTER_HOME", "MR_DEBUG"):
         os.environ.pop(name, None)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    try:
+        with quick_stores():
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """Environment and stores of one test."""
+    with of_its_own():
+        yield
 
 
 @pytest.fixture
@@ -86,17 +99,19 @@ def book_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def book_home(tmp_path_factory: pytest.TempPathFactory, book_file: Path) -> Path:
-    """A home that holds this file as the book ``sensex``; ``first.json`` is what the load told."""
-    folder = tmp_path_factory.mktemp("book_home")
-    before = dict(os.environ)
-    try:
+@pytest.fixture(scope="session")
+def loaded_home(tmp_path_factory: pytest.TempPathFactory, book_file: Path) -> Path:
+    """A home that holds this file as the book ``sensex``; no test changes it."""
+    folder = tmp_path_factory.mktemp("loaded_home")
+    with of_its_own():
         words = ["portfolio", "load", book_file, "--book", "sensex", "--home", folder, "--json"]
         loaded = CliRunner().invoke(root, [str(word) for word in words])
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     assert loaded.exit_code == 0, loaded.output
     (folder / "first.json").write_text(loaded.stdout)
     return folder
+
+
+@pytest.fixture(scope="module")
+def book_home(tmp_path_factory: pytest.TempPathFactory, loaded_home: Path) -> Path:
+    """A copy of that home for the tests of a module; ``first.json`` is what the load told."""
+    return shutil.copytree(loaded_home, tmp_path_factory.mktemp("book_home") / "home")

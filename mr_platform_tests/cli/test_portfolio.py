@@ -14,6 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from mr_platform.orchestration import failures
+from mr_platform.orchestration.assets import portfolios
 from mr_platform_tests.cli.conftest import BOOK_ROWS, BOOK_STRATEGIES, Run, document
 
 HEADER = "Date,Day,SENSEX 930-1030 SL38%,SENSEX 1000-1100 SL7%"
@@ -195,8 +197,8 @@ def test_a_file_that_cannot_be_used_changes_nothing_and_does_not_stay(
         book = "sensex" if fault == "wrong header" else f"bad{number}"
         result = run("portfolio", "load", *files, "--book", book, "--home", book_home)
         assert result.exit_code == 1, fault
-        assert told in result.stdout, fault
-        assert f"nothing of the book {book} was changed" in result.stdout, fault
+        assert told in result.stderr, fault
+        assert f"nothing of the book {book} was changed" in result.stderr, fault
         assert "Traceback" not in result.output
         assert landed(book_home) == before, fault
     assert document(run("table", "list", "--home", book_home, "--json")) == tables
@@ -222,8 +224,47 @@ def test_a_bad_file_that_was_dropped_into_landing_is_told_and_stays(
     file = csv(tmp_path, "good.csv", *LINES)
     result = run("portfolio", "load", file, "--book", "mine", "--home", home)
     assert result.exit_code == 1
-    assert f"its files in {folder} were landed before: mend or remove" in result.stdout
+    assert "the files handed in were taken out of landing again" in result.stderr
+    assert f"{folder}, landed before, that is wrong, mend or remove it" in result.stderr
     assert landed(home) == ["mine", "mine/wrong.csv"]
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["before writing", "after writing"])
+def test_a_load_that_is_broken_off_keeps_its_files_only_where_a_part_is_stored(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    load = portfolios.load_book
+
+    def break_off(*given: Any, **told: Any) -> None:
+        if written:
+            load(*given, **told)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(portfolios, "load_book", break_off)
+    file, home = csv(tmp_path, "july.csv", *LINES), tmp_path / "home"
+    result = run("portfolio", "load", file, "--book", "mine", "--home", home)
+    assert result.exit_code == 130
+    if written:
+        assert landed(home) == ["mine", "mine/july.csv"]
+        assert "a part of the book mine may be stored: its files stay in landing" in result.stderr
+    else:
+        assert landed(home) == []
+        assert "the files handed in were taken out of landing again" in result.stderr
+
+
+def test_a_load_that_meets_a_full_disk_keeps_its_files_for_another_try(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(failures, "RETRY_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(portfolios, "load_book", refuse)
+    file, home = csv(tmp_path, "july.csv", *LINES), tmp_path / "home"
+    result = run("portfolio", "load", file, "--book", "mine", "--home", home)
+    assert result.exit_code == 1
+    assert "load it again once this is mended" in result.stderr
+    assert landed(home) == ["mine", "mine/july.csv"]
 
 
 def test_a_missing_file_is_told_before_anything_is_made(run: Run, tmp_path: Path) -> None:
@@ -440,9 +481,6 @@ def test_parity_with_the_record(run: Run, tmp_path: Path, real_data: Path) -> No
 
 
 def test_other_commands_work_on_a_home_that_holds_books(run: Run, book_home: Path) -> None:
-    status = run("status", "--home", book_home)
-    assert status.exit_code == 0, status.output
-    assert "damaged" not in status.stdout
     tables = {
         row["table"]: row for row in document(run("table", "list", "--home", book_home, "--json"))
     }
@@ -502,7 +540,9 @@ def test_ctrl_c_reaches_all_processes_of_a_command_and_prints_one_line(
         out, err = command.communicate(timeout=50)
     assert command.returncode == 130
     assert out == ""
+    assert landed(tmp_path / "home") == []
     assert [line for line in err.splitlines() if line] == [
         "loading weekly results.csv into the book b",
+        "nothing of the book b was changed: the files handed in were taken out of landing again",
         "interrupted; what is materialised stays, run again to resume",
     ]

@@ -52,6 +52,21 @@ def test_what_is_current_and_what_is_not_is_told_with_the_command() -> None:
     assert best == f"sensex, best_portfolio: {why}"
 
 
+def test_why_a_book_could_not_be_loaded_is_told() -> None:
+    state = BookState("cut", 1, "no", 0, (), 0, 0, None, {}, load_fault="cut.csv: ends in row 3")
+    text = books_text([state])
+    assert "cut could not be loaded: cut.csv: ends in row 3" in text
+    assert "not loaded yet" not in text
+
+
+def test_portfolios_that_do_not_count_are_told_and_make_nothing_old() -> None:
+    text = books_text([state(portfolios=4, best_fitness=31.25, other_portfolios=3)])
+    assert text.splitlines()[2].split()[-3:] == ["4", "31.250", "yes"]
+    assert text.splitlines()[3].startswith(
+        "sensex: 3 portfolios of the returns stored do not count: judged by another measure"
+    )
+
+
 def test_a_program_gets_every_fact_of_a_book() -> None:
     (told,) = books_document([state(portfolios=8, best_fitness=31.25)])
     assert told == {
@@ -64,6 +79,8 @@ def test_a_program_gets_every_fact_of_a_book() -> None:
         "older_portfolios": 0,
         "best_fitness": 31.25,
         "not_current": {},
+        "other_portfolios": 0,
+        "load_fault": None,
     }
 
 
@@ -90,12 +107,28 @@ def test_books_and_status_tell_of_files_that_were_not_loaded(
     folder = home / "landing" / "strategy_books"
     (folder / "sensex" / "more.csv").write_text(SHEET)
     (folder / "waiting.csv").write_text(SHEET)
+    (folder / "notes.txt").write_text("no strategies")
     text = run("portfolio", "books", "--home", home).stdout
+    assert "not of any book: strategy_books/notes.txt: " in text
     assert "sensex has other files since; load it: mr portfolio load FILE --book sensex" in text
     assert "waiting was not loaded yet; load it: mr portfolio load FILE --book waiting" in text
     status = run("status", "--home", home)
     assert status.exit_code == 0, status.output
-    assert text.strip() in status.stdout
+    assert all(line in status.stdout.splitlines() for line in text.splitlines())
+    assert "damaged" not in status.stdout
+
+
+def test_status_tells_the_books_though_a_table_of_theirs_is_damaged(
+    run: Run, book_home: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(book_home, tmp_path / "home")
+    log = home / "lakehouse" / "strategy_rows" / "_delta_log" / f"{0:020}.json"
+    log.write_text("{")
+    told = document(run("status", "--home", home, "--json"))
+    assert list(told["damaged_tables"]) == ["strategy_rows"]
+    (book,) = told["books"]
+    assert (book["book"], book["strategies"]) == ("sensex", BOOK_STRATEGIES)
+    assert (book["loaded"], bool(book["months"])) == ("yes", True)
 
 
 def test_under_json_status_tells_the_books_unless_others_are_named(

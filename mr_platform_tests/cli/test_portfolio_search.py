@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,23 @@ import pytest
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.orchestration import book_search
 from mr_platform_tests.cli.conftest import BOOK_STRATEGIES, Run, document
-from mr_platform_tests.orchestration.small_books import zone_sheet
+from mr_platform_tests.orchestration.small_books import plain_pages
 
 TWO = "hill_climbing,random_search"
+EVALUATIONS = 60
+PLAIN = "a page without pictures"
+
+
+@pytest.fixture
+def plain_page() -> Iterator[None]:
+    """Reports without pictures: one test draws them."""
+    with plain_pages(PLAIN):
+        yield
 
 
 def optimize(run: Run, home: Path, *more: object) -> Any:
-    words = ["portfolio", "optimize", "sensex", "--evaluations", 200, "--home", home, "--json"]
-    result = run(*words, *more)
+    words = ["portfolio", "optimize", "sensex", "--evaluations", EVALUATIONS, "--home", home]
+    result = run(*words, "--json", *more)
     assert result.exit_code == 0, result.output
     return document(result)
 
@@ -59,6 +69,9 @@ def test_a_size_above_the_book_is_refused_before_anything_runs(run: Run, book_ho
         ("--parameter", "genetic.populace=3", "Did you mean 'population'?"),
         ("--parameter", "genetic.population=0", "it must be at least 2. population: portfolios in"),
         ("--balance-penalty", "2", "Say how many members each file should give"),
+        ("--balance-penalty", "inf", "is not finite; write a number such as 0.5"),
+        ("--multiplier", "bull=inf", "a family and a number from 0 up"),
+        ("--rules", "none,regime", "Name the rules, or none alone"),
     ],
 )
 def test_unknown_names_are_told_with_the_known_ones(
@@ -104,7 +117,7 @@ def test_two_sizes_by_two_algorithms(run: Run, book_home: Path) -> None:
         (6, "hill_climbing"),
         (6, "random_search"),
     ]
-    assert {row["evaluations"] for row in found} == {200}
+    assert {row["evaluations"] for row in found} == {EVALUATIONS}
     assert (told["faults"], told["checks_failed"]) == ([], [])
     best = max(found, key=lambda row: row["fitness"])
     assert told["best"]["size"] == best["size"]
@@ -112,9 +125,11 @@ def test_two_sizes_by_two_algorithms(run: Run, book_home: Path) -> None:
     page = Path(told["report"])
     assert page.is_file()
     assert page.parent == book_home / "portfolio_reports"
+    assert page.read_text("utf-8").count("data:image/png") == 5
 
     words = ["portfolio", "optimize", "sensex", "--sizes", "5", "--algorithms", TWO]
-    result = run(*words, "--evaluations", 200, "--home", book_home)
+    with plain_pages():
+        result = run(*words, "--evaluations", EVALUATIONS, "--home", book_home)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split()[:4] == ["size", "algorithm", "form", "fitness"]
@@ -138,6 +153,7 @@ def test_two_sizes_by_two_algorithms(run: Run, book_home: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("plain_page")
 def test_parameters_and_balance_reach_the_search(run: Run, book_home: Path) -> None:
     words = ["--sizes", 11, "--algorithms", "genetic", "--parameter", "genetic.population=30",
              "--parameter", "genetic.elite=0.2", "--balance", "weekly results.csv=9",
@@ -147,9 +163,9 @@ def test_parameters_and_balance_reach_the_search(run: Run, book_home: Path) -> N
     parameters = json.loads(row["parameters"])
     asked = [parameters[name] for name in ("population", "elite", "mutation")]
     assert asked == [30, 0.2, 0.03], "the last is the default"
-    assert json.loads(row["balance"]) == {
-        "desired": {"weekly results.csv": 9}, "penalty_factor": 0.25,
-    }  # fmt: skip
+    balance = json.loads(row["balance"])
+    assert balance["desired"] == {"weekly results.csv": 9}
+    assert balance["penalty_factor"] == 0.25
     assert row["fitness"] == pytest.approx(row["ratio"] - 10 * row["correlation"] - 2 * 0.25)
 
 
@@ -161,9 +177,38 @@ def test_files_that_the_book_does_not_have_are_told_with_those_it_has(
     assert result.exit_code == 1
     assert "balanced mode names july.csv" in result.stderr
     assert "Its files: weekly results.csv" in result.stderr
+    assert "(portfolio.search.balance): --balance off searches without them" in result.stderr
+
+
+@pytest.mark.usefixtures("plain_page")
+def test_only_portfolios_of_the_latest_measure_are_shown(
+    run: Run, tmp_path: Path, book_home: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(
+        book_home, home, ignore=shutil.ignore_patterns("portfolios", "portfolio_members")
+    )
+    first = optimize(run, home, "--sizes", 5, "--algorithms", TWO)
+    assert (len(first["portfolios"]), first["left_out"]) == (2, 0)
+
+    words = ["--sizes", 5, "--algorithms", "random_search", "--metric", "roi"]
+    told = optimize(run, home, *words)
+
+    shown = [(row["algorithm"], row["metric"]) for row in told["portfolios"]]
+    assert shown == [("random_search", "roi")], "fitnesses of two metrics have no order"
+    assert told["left_out"] == 1
+    result = run(
+        "portfolio", "optimize", "sensex", *words, "--evaluations", EVALUATIONS, "--home", home
+    )
+    assert "hill_climbing" not in result.stdout
+    assert (
+        "1 stored portfolio of this book does not count: searched on other returns, judged by "
+        "another measure than the latest search, or stored in part"
+    ) in result.stdout.splitlines()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plain_page")
 def test_another_seed_finds_other_portfolios(run: Run, book_home: Path) -> None:
     words = ["portfolio", "optimize", "sensex", "--sizes", 8, "--algorithms", "random_search"]
 
@@ -181,6 +226,7 @@ def test_another_seed_finds_other_portfolios(run: Run, book_home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plain_page")
 def test_the_legacy_form_takes_the_algorithms_that_have_it(run: Run, book_home: Path) -> None:
     told = optimize(run, book_home, "--sizes", 9, "--form", "legacy")
     assert {row["form"] for row in told["portfolios"]} == {"legacy"}
@@ -188,6 +234,7 @@ def test_the_legacy_form_takes_the_algorithms_that_have_it(run: Run, book_home: 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plain_page")
 def test_a_search_that_is_broken_off_goes_on_and_finds_the_same(
     run: Run, book_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,48 +275,20 @@ def test_a_search_that_is_broken_off_goes_on_and_finds_the_same(
     assert SearchCheckpoints(book_home / "search_checkpoints").names() == []
 
 
-# ---------------------------------------------------------------- zones
-
-
-def test_zones_tell_what_was_searched_and_what_to_do_next(run: Run, tmp_path: Path) -> None:
-    home, file = ["--home", tmp_path / "home"], tmp_path / "enhanced.csv"
-    zone_sheet().write_csv(file)
-    assert run("portfolio", "load", file, *home).exit_code == 0
-
-    refused = run("portfolio", "zones", "enhanced", *home)
-    assert refused.exit_code != 0
-    assert "portfolios of 10, 11 members cannot be made of 6 strategies" in refused.stderr
-
-    words = ["portfolio", "zones", "enhanced", "--sizes", "2:3", "--evaluations", 60, *home]
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:4]] == ["A", "B"]
-    assert lines[4:] == [
-        "",
-        "searched with hill_climbing, sizes 2, 3, up to 60 evaluations for each zone and size, "
-        "seed 2024",
-        "",
-        "next",
-        "  mr portfolio report enhanced",
-        "  mr portfolio optimize enhanced --zones collapsed",
-    ]
-
-    words = ["--sizes", 3, "--algorithms", "random_search", "--evaluations", 20, *home]
-    text = run("portfolio", "optimize", "enhanced", *words).stdout
-    assert "  mr portfolio zones enhanced" in text.splitlines(), "its rows have zones"
-
-
 # ---------------------------------------------------------------- report
 
 
 def test_a_report_is_written_again_with_a_legacy_run_folder(
     run: Run, book_home: Path, tmp_path: Path
 ) -> None:
-    optimize(run, book_home, "--sizes", 10, "--algorithms", TWO)
+    with plain_pages("of the search"):
+        page = Path(optimize(run, book_home, "--sizes", 10, "--algorithms", TWO)["report"])
+    assert page.read_text() == "of the search"
     words = ["portfolio", "report", "sensex", "--home", book_home]
-    told = document(run(*words, "--run-folder", tmp_path, "--json"))
-    assert Path(told["page"]).is_file()
+    with plain_pages("written again"):
+        told = document(run(*words, "--run-folder", tmp_path, "--json"))
+    assert Path(told["page"]) == page
+    assert page.read_text() == "written again"
     assert told["fitness"] > 0
     (folder,) = tmp_path.iterdir()
     assert told["run_folder"] == str(folder)
@@ -277,13 +296,15 @@ def test_a_report_is_written_again_with_a_legacy_run_folder(
     assert "strategy_metrics.csv" in names
     assert any(name.startswith("best_portfolio_size10_") for name in names)
     assert any(name.startswith("optimization_summary_") for name in names)
-    text = run(*words)
+    with plain_pages():
+        text = run(*words)
     assert text.exit_code == 0
     assert "run folder" not in text.stdout
     assert str(told["page"]) in text.stdout
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plain_page")
 def test_after_a_further_file_the_old_portfolios_do_not_count(
     run: Run, tmp_path: Path, book_file: Path
 ) -> None:

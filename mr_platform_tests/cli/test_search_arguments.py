@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from mr_platform.cli.search_arguments import (
     AlgorithmParameter,
+    AmountParameter,
     BalanceParameter,
     MultiplierParameter,
     SizesParameter,
@@ -74,9 +75,21 @@ def test_what_counts_no_files_is_refused(text: str, told: str) -> None:
 def test_multipliers_of_families() -> None:
     assert MultiplierParameter().convert("bull=1.1", None, None) == ("bull", 1.1)
     assert MultiplierParameter().convert(("bull", 1.1), None, None) == ("bull", 1.1)
-    for wrong in ("bull", "bull=", "bull=much"):
+    assert MultiplierParameter().convert("bull=0", None, None) == ("bull", 0.0)
+    for wrong in ("bull", "bull=", "bull=much", "=1.1", "bull=inf", "bull=nan", "bull=-1"):
         with pytest.raises(click.BadParameter, match=r"write bull=1\.1"):
             MultiplierParameter().convert(wrong, None, None)
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "-inf", "-1", "much"])
+def test_an_amount_is_a_finite_number_within_its_bounds(text: str) -> None:
+    assert AmountParameter(min=0).convert("0.25", None, None) == 0.25
+    with pytest.raises(click.BadParameter):
+        AmountParameter(min=0).convert(text, None, None)
+    for option in ("--balance-penalty", "--holdout"):
+        result = CliRunner().invoke(command_of_a_search([]), [option, text])
+        assert result.exit_code == 2
+        assert option in result.output
 
 
 def test_parameters_of_algorithms() -> None:
@@ -87,16 +100,21 @@ def test_parameters_of_algorithms() -> None:
         AlgorithmParameter().convert("population=60", None, None)
 
 
-def asked(*words: str) -> SearchConfig:
-    """What a command with the options of a search asks for."""
-    found: list[SearchConfig] = []
+def command_of_a_search(found: list[SearchConfig]) -> click.Command:
+    """A command with the options of a search, which keeps what it is asked."""
 
     @click.command()
     @search_options
     def command(**options: Any) -> None:
         found.append(search_config(options))
 
-    result = CliRunner().invoke(command, words)
+    return command
+
+
+def asked(*words: str) -> SearchConfig:
+    """What a command with the options of a search asks for."""
+    found: list[SearchConfig] = []
+    result = CliRunner().invoke(command_of_a_search(found), words)
     assert result.exit_code == 0, result.output
     return found[0]
 
@@ -114,6 +132,7 @@ def test_every_option_has_its_place_in_the_configuration() -> None:
         *("--holdout", "0.25", "--no-inversion", "--rules", "transition,regime"),
         *("--multiplier", "bull=1.1", "--multiplier", "bear=0.9", "--zones", "collapsed"),
         *("--engine", "gpu", "--workers", "2"),
+        *("--correlation-weight", "0", "--drawdown-threshold", "1.5"),
     ]
 
     assert asked(*words) == SearchConfig(
@@ -124,6 +143,8 @@ def test_every_option_has_its_place_in_the_configuration() -> None:
         patience=0,
         seed=0,
         metric="roi",
+        correlation_weight=0.0,
+        drawdown_threshold=1.5,
         balance={"desired": {"a.csv": 1}, "penalty_factor": 2.0},
         holdout=0.25,
         inversion=False,
@@ -134,4 +155,5 @@ def test_every_option_has_its_place_in_the_configuration() -> None:
         workers=2,
     )
     assert asked("--balance", "off").balance == {"desired": {}}
+    assert asked("--rules", "none").row_rules == ["none"]
     assert asked("--balance-penalty", "2").balance == {"penalty_factor": 2.0}

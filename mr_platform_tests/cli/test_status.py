@@ -120,7 +120,8 @@ def test_status_reads_interrupted_runs_and_damaged_tables(
     assert run("materialize", "minute_panel", "--home", tmp_path).exit_code == 130
     monkeypatch.undo()
 
-    result = run("status", "--home", tmp_path, "--json")
+    named = "minute_panel,load_audit"
+    result = run("status", "--asset", named, "--home", tmp_path, "--json")
     assert result.exit_code == 0, result.stderr
     told = document(result)
     (panel,) = [asset for asset in told["assets"] if asset["asset"] == "minute_panel"]

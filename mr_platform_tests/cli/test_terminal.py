@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from mr_platform.cli.terminal import Terminal, cell, duration, facts, listing, table
@@ -66,6 +67,19 @@ def test_notes_are_for_people_only(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr() == ("", "")
     Terminal(str(tmp_path), as_json=False).note("by the way")
     assert capsys.readouterr() == ("", "by the way\n")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_failure_is_a_document_for_programs_and_a_text_on_stderr_for_people(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    with pytest.raises(click.exceptions.Exit) as left:
+        Terminal(str(tmp_path), as_json=as_json).failure({"fault": "broken"}, "error: broken")
+    assert left.value.exit_code == 1
+    out, err = capsys.readouterr()
+    assert (json.loads(out) if out else None, err) == (
+        ({"fault": "broken"}, "") if as_json else (None, "error: broken\n")
+    )
 
 
 def test_text_is_for_people_only_without_json(

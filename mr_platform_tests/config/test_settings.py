@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from mr_platform.config.settings import (
     NotificationSettings,
     OrchestrationSettings,
     ParquetSettings,
+    PortfolioSettings,
     QualitySettings,
+    SearchSettings,
     Settings,
     load_settings,
 )
@@ -241,6 +244,9 @@ def test_settings_cannot_be_changed_after_loading() -> None:
         settings.profile = "other"  # type: ignore[misc]
 
 
+MEASURED = partial(PortfolioSettings, search=SearchSettings(algorithms=("genetic",)))
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
@@ -259,6 +265,10 @@ def test_settings_cannot_be_changed_after_loading() -> None:
         (FeatureSettings, {"auto_gpu_symbol_days": 0}),
         (ChunkDates, {"panel": 0}),
         (ChunkDates, {"features": 0}),
+        (MEASURED, {"capital": 0}),
+        (MEASURED, {"capital": float("inf")}),
+        (MEASURED, {"risk_free": -0.01}),
+        (MEASURED, {"risk_free": 6.5}),
     ],
 )
 def test_values_out_of_their_bounds_are_refused(kind: Any, values: dict[str, Any]) -> None:

@@ -236,3 +236,43 @@ def test_what_was_just_placed_can_be_withdrawn_and_nothing_else(
     assert not (landing.folder / "new").exists()
     assert landing.withdraw(first) == ["sensex/july.csv"]
     assert [file.file.path.name for file in landing.files_of("sensex")] == ["june.csv"]
+
+
+def test_a_book_that_is_held_is_told_to_who_does_not_wait(landing: StrategyLanding) -> None:
+    with landing.alone("sensex") as first:
+        with landing.alone("sensex", wait=False) as second:
+            assert (first, second) == (True, False)
+        with landing.alone("other", wait=False) as other:
+            assert other
+    with landing.alone("sensex", wait=False) as free:
+        assert free
+
+
+def test_what_a_book_declares_is_a_file_of_it_without_data(landing: StrategyLanding) -> None:
+    put(landing, "sensex/book.yaml", "sensex/july.csv", "sensex/regimes/bars.csv")
+
+    told = {
+        file.file.relative.removeprefix("strategy_books/sensex/"): (
+            file.declares,
+            file.holds_regimes,
+            file.holds_results,
+        )
+        for file in landing.files_of("sensex")
+    }
+    assert told == {
+        "book.yaml": (True, False, False),
+        "july.csv": (False, False, True),
+        "regimes/bars.csv": (False, True, False),
+    }
+    assert landing.stray_files() == {}
+
+
+def test_a_declaration_alone_is_no_book_and_elsewhere_it_is_stray(landing: StrategyLanding) -> None:
+    put(landing, "empty/book.yaml", "sensex/atm/book.yaml", "book.yaml", "my book/book.yaml")
+
+    assert landing.books() == {}
+    assert landing.stray_files() == {
+        "strategy_books/sensex/atm/book.yaml": "declares a book only in the book's own folder",
+        "strategy_books/book.yaml": "declares a book only in the book's own folder",
+        "strategy_books/my book/book.yaml": "its folder 'my book' cannot name a book",
+    }

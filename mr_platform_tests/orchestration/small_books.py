@@ -6,9 +6,11 @@ import datetime as dt
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -17,6 +19,7 @@ from mr_platform.config.settings import ParquetSettings, SearchSettings
 from mr_platform.gateways.lakehouse import Lakehouse
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.gateways.strategy_landing import StrategyLanding
+from mr_platform.orchestration import book_report
 from mr_platform.orchestration.book_search import search_book
 from mr_platform.orchestration.strategy_books import (
     BOOK_TABLES,
@@ -24,6 +27,7 @@ from mr_platform.orchestration.strategy_books import (
     StoredBook,
     load_book,
     read_book,
+    read_part,
     write_part,
 )
 from mr_platform.portfolio.strategy_headers import StrategyChoice
@@ -158,6 +162,13 @@ class Shelf:
         }
 
 
+@contextmanager
+def plain_pages(text: str = "a page") -> Iterator[None]:
+    """Reports write this in the place of a page, whose pictures take a second to draw."""
+    with patch.object(book_report, "portfolio_page", lambda *_, **__: text):
+        yield
+
+
 def wide(book: StoredBook) -> pl.DataFrame:
     """A stored book as date, zone and a column a strategy, for comparing values bit by bit."""
     returns = book.returns
@@ -181,6 +192,14 @@ def order(**asked: object) -> SearchSettings:
             **asked,
         }
     )
+
+
+def come_from(shelf: Shelf, members: Sequence[str], file: str) -> None:
+    """Let strategies come from another file of the book, as after a load; no return changes."""
+    stored = read_part(shelf.lakehouse, "strategies", BOOK).drop("book", "part")
+    path = stored["source_file"][0].rpartition("/")[0] + f"/{file}"
+    moved = pl.when(pl.col("name").is_in(list(members))).then(pl.lit(path)).otherwise("source_file")
+    write_part(shelf.lakehouse, "strategies", stored.with_columns(source_file=moved), BOOK)
 
 
 def search(shelf: Shelf, size: int, **asked: object) -> None:

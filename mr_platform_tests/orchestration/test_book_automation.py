@@ -153,6 +153,26 @@ def test_a_file_that_goes_is_a_change_and_a_book_that_goes_is_none(sensor: Senso
     assert sensor.books() == []
 
 
+def test_what_a_book_declares_is_a_change_and_is_no_stray_file(sensor: Sensor) -> None:
+    declaration = sensor.shelf.landing.folder / BOOK / "book.yaml"
+    declaration.parent.mkdir(parents=True)
+    keys = set()
+    for text in ("exclude: [a]", "exclude: [b]", None):
+        if text is None:
+            declaration.unlink()
+        else:
+            declaration.write_text(text)
+            os.utime(declaration, (time.time() - 60,) * 2)
+        if not keys:
+            assert sensor.books() == [], "a declaration alone is no book"
+            sensor.shelf.land("year.csv", SMALL)
+        (request,) = sensor.look().run_requests or []
+        keys.add(request.run_key)
+        assert sensor.books() == []
+    assert len(keys) == 3
+    assert sensor.told.notifications == []
+
+
 def test_a_lost_cursor_asks_for_the_same_run_key(sensor: Sensor) -> None:
     sensor.shelf.land("year.csv", SMALL)
     (first,) = sensor.look().run_requests or []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,25 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mr_platform.gateways.correlation_cache import CorrelationCache
+from mr_platform.gateways.search_checkpoints import SearchCheckpoints
 from mr_platform.orchestration import book_figures
 from mr_platform.orchestration.book_figures import (
     correlation_rows,
     correlations,
-    in_risk_unit,
     inversion_rows,
     metric_rows,
 )
+from mr_platform.orchestration.book_search import search_book
 from mr_platform.orchestration.strategy_books import StoredBook, declared
 from mr_platform.portfolio.correlation_tiles import PairSettings
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, sheet, zone_sheet
+from mr_platform.portfolio.returns import StrategyReturns
+from mr_platform.portfolio.risk import risk_profile
+from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet, zone_sheet
 
 CONSTANT, GAINS, TWIN = names()[4:7]
+STANDARD = (
+    "annual_return", "sharpe", "sortino", "calmar", "var_95", "cvar_95", "var_99", "cvar_99",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +101,68 @@ def test_the_kelly_cap_is_the_asked_one(book: StoredBook) -> None:
 
 
 def test_percent_is_measured_as_a_share_of_capital_and_told_in_percent(zones: StoredBook) -> None:
-    values, settings = in_risk_unit(zones.returns.pnl, "percent")
     rows = metric_rows(zones)
 
-    assert settings.unit == "fraction"
-    assert np.array_equal(values, zones.returns.pnl / 100)
     first = zones.returns.pnl[:, 0]
     assert rows["var_95"][0] == pytest.approx(np.quantile(first, 0.05))
     assert rows["roi"][0] == pytest.approx(first.sum())
-    same, rupees = in_risk_unit(first, "rupees")
-    assert (same is first, rupees.unit) == (True, "rupees")
+    free = metric_rows(zones, risk_free=0.065)
+    year = rows["annual_return"][0] / first.mean()
+    assert free["sharpe"][0] == pytest.approx(
+        (first.mean() / 100 - 0.065 / year) / (first.std(ddof=1) / 100) * np.sqrt(year)
+    )
+    assert_frame_equal(free.drop("sharpe"), rows.drop("sharpe"))
+
+
+def test_a_capital_lets_a_risk_free_rate_be_taken_from_rupees(book: StoredBook) -> None:
+    plain = metric_rows(book)
+    assert_frame_equal(metric_rows(book, risk_free=0.065), plain)
+
+    rows = metric_rows(book, capital=2e5, risk_free=0.065)
+
+    first = book.returns.pnl[:, 0]
+    year = plain["annual_return"][0] / first.mean()
+    assert rows["sharpe"][0] == pytest.approx(
+        (first.mean() / 2e5 - 0.065 / year) / (first.std(ddof=1) / 2e5) * np.sqrt(year)
+    )
+    # money is told in the unit of the book, whatever it was measured against
+    assert_frame_equal(rows.drop("sharpe"), plain.drop("sharpe"), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("rupees", 1.0), ("percent", 100.0)])
+def test_portfolios_found_have_the_standard_figures_of_their_rows(
+    unit: str, scale: float, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    book: StoredBook = request.getfixturevalue("book" if unit == "rupees" else "zones")
+    assert book.pnl_unit == unit
+    outcome = search_book(book, 3, order(evaluations=60), SearchCheckpoints(tmp_path), len)
+
+    portfolios, members = outcome.rows(book)
+
+    assert portfolios.height > 1
+    for row in portfolios.to_dicts():
+        chosen = members.filter(pl.col("algorithm") == row["algorithm"])["name"]
+        columns = [book.returns.names.index(name) for name in chosen]
+        series = book.returns.pnl[:, columns].mean(axis=1)
+        profile = risk_profile(series[np.newaxis] / scale, book.returns.dates)
+        for figure in STANDARD:
+            money = scale if figure.startswith(("annual", "var", "cvar")) else 1.0
+            assert row[figure] == pytest.approx(getattr(profile, figure)[0] * money), figure
+    declared("portfolios", portfolios, BOOK, "003")
+
+
+def test_standard_figures_of_portfolios_that_are_not_defined_are_null(
+    book: StoredBook, tmp_path: Path
+) -> None:
+    returns = book.returns
+    gains = StrategyReturns(np.abs(returns.pnl), returns.names, returns.dates)
+    asked = order(evaluations=60)
+    outcome = search_book(replace(book, returns=gains), 3, asked, SearchCheckpoints(tmp_path), len)
+
+    row = outcome.rows(book)[0].row(0, named=True)
+
+    assert (row["sortino"], row["calmar"]) == (None, None)
+    assert all(row[name] > 0 for name in ("annual_return", "sharpe", "var_95", "cvar_99"))
 
 
 def test_losing_strategies_are_told_both_ways(book: StoredBook) -> None:

@@ -15,9 +15,13 @@ from mr_platform.orchestration.book_files import (
     bars_not_used,
     book_fingerprint,
     file_rows,
+    names_left_out,
+    own_choice,
     read_file,
     read_regimes,
     regimes_taken,
+    require_alike,
+    require_same_dates,
     with_regimes,
 )
 from mr_platform.portfolio.book_sheets import LABELS_SCHEMA
@@ -139,3 +143,82 @@ def test_rows_that_took_a_regime_are_counted_and_why_none_did_is_told(
     if why is not None:
         told = bars_not_used(rows, bars)
         assert told == f"no row took a regime from the bars: {why}"
+
+
+def declared(landing: StrategyLanding, text: str) -> StrategyChoice:
+    """The choice of the book once it declares this."""
+    (landing.folder / "mine" / "book.yaml").write_text(text, "utf-8")
+    settings = StrategyChoice(include=("up", "x"), exclude=("x",))
+    return own_choice(landing.files_of("mine"), settings)
+
+
+def test_what_the_book_declares_stands_in_the_place_of_the_settings(
+    landing: StrategyLanding,
+) -> None:
+    settings = StrategyChoice(include=("up", "x"), exclude=("x",))
+    assert own_choice(landing.files_of("mine"), settings) is settings
+
+    choice = declared(landing, "exclude: [y]\nmissing_in_all: 0.5\ndate_format: '%d/%m/%Y'\n")
+
+    assert (choice.include, choice.exclude) == (("up", "x"), ("y",))
+    assert choice.limits is not None
+    assert (choice.limits.missing_in_all, choice.limits.missing_in_strategy) == (0.5, 0.1)
+    assert choice.own.date_format == "%d/%m/%Y"
+    with pytest.raises(InputFileError, match=r"^strategy_books/mine/book\.yaml: line 1: unknown"):
+        declared(landing, "exlude: [y]\n")
+
+
+def test_strategies_left_out_are_named_as_in_the_book(tmp_path: Path) -> None:
+    (tmp_path / "july.csv").write_text(SHEET, "utf-8")
+    zone = StrategyLanding(tmp_path / "landing")
+    zone.place([tmp_path / "july.csv"], "mine")
+    zone.place([tmp_path / "july.csv"], "mine", prefixed=True)
+    choice = StrategyChoice(include=("up",))
+
+    read = [read_file(file, choice) for file in zone.files_of("mine")]
+
+    assert names_left_out(read) == {"down", "july_down"}
+
+
+def test_the_declaration_is_part_of_the_fingerprint(landing: StrategyLanding) -> None:
+    before = book_fingerprint(landing.files_of("mine"))
+    declared(landing, "exclude: [y]\n")
+    other = book_fingerprint(landing.files_of("mine"))
+    assert other != before
+    (landing.folder / "mine" / "book.yaml").unlink()
+    assert book_fingerprint(landing.files_of("mine")) == before
+
+
+def test_bars_handed_in_as_results_are_refused_with_the_option_for_bars(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text(BARS, "utf-8")
+    zone = StrategyLanding(tmp_path / "landing")
+    zone.place([tmp_path / "bars.csv"], "mine")
+
+    with pytest.raises(InputFileError, match="is a file of regime bars") as refused:
+        read_file(zone.files_of("mine")[0], StrategyChoice())
+
+    assert "mr portfolio load FILE --book mine --regimes bars.csv" in str(refused.value)
+
+
+def test_what_does_not_fit_to_what_is_stored_is_refused(landing: StrategyLanding) -> None:
+    (file,) = [file for file in landing.files_of("mine") if file.holds_results]
+    read = read_file(file, StrategyChoice(include=("up",)))
+    place = "strategy_books/mine/july.csv"
+    files = pl.DataFrame({"file": [place], "sha256": [read.sha256], "pnl_unit": ["rupees"]})
+    days = [dt.date(2023, 1, 2), dt.date(2023, 2, 1)]
+    rows = pl.DataFrame(
+        {"date": days, "zone": [None, None], "source_file": [place, place]},
+        schema_overrides={"zone": pl.String},
+    )
+
+    require_alike(read.book_sheet, "mine", files, rows)
+    percent = files.with_columns(pnl_unit=pl.lit("percent"))
+    with pytest.raises(InputFileError, match="in rupees, those stored of the book mine in percent"):
+        require_alike(read.book_sheet, "mine", percent, rows)
+    zones = rows.with_columns(zone=pl.lit("A"))
+    with pytest.raises(InputFileError, match="rows are by day, those stored of the book mine by z"):
+        require_alike(read.book_sheet, "mine", files, zones)
+    require_same_dates([read], files, rows.head(1))
+    require_same_dates([read], files.with_columns(sha256=pl.lit("other bytes")), rows)
+    with pytest.raises(InputFileError, match=r"gave 1 rows other dates .* such as 2023-02-01"):
+        require_same_dates([read], files, rows)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from mr_platform.orchestration import book_runs
+from mr_platform.orchestration import book_freshness, book_runs, stored_portfolios
 from mr_platform.orchestration.book_freshness import (
     BEST_PORTFOLIO,
     MADE_OF,
     PORTFOLIO_REPORT,
     ZONE_PORTFOLIOS,
     BookAge,
-    made_of,
 )
 from mr_platform.orchestration.book_runs import BookRun
 from mr_platform.orchestration.book_zones import ZoneConfig
 from mr_platform.orchestration.strategy_books import read_part, write_part
 from mr_platform_tests.orchestration.book_graph import BookGraph, open_books
 from mr_platform_tests.orchestration.graph_runs import FAILED, PASSED
-from mr_platform_tests.orchestration.small_books import BOOK, of_month, sheet, zone_sheet
+from mr_platform_tests.orchestration.small_books import (
+    BOOK,
+    of_month,
+    plain_pages,
+    sheet,
+    zone_sheet,
+)
 
 SIZE = 4
 CHECKS = {
@@ -34,7 +40,7 @@ CHECKS = {
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BookGraph]:
     """A book of January that was loaded, searched and reported, and one by zones, searched."""
-    with open_books(tmp_path_factory.mktemp("home") / "home") as opened:
+    with plain_pages(), open_books(tmp_path_factory.mktemp("home") / "home") as opened:
         opened.shelf.land("january.csv", of_month(sheet(), "2024-01"))
         opened.shelf.land("zones.csv", zone_sheet(), book="zones")
         for run in (opened.load(), opened.search(SIZE), opened.report(), opened.load("zones")):
@@ -138,12 +144,104 @@ def test_a_page_of_an_earlier_version_is_told_as_unknown(graph: BookGraph) -> No
 def test_another_order_of_the_same_portfolios_is_the_same(graph: BookGraph) -> None:
     lakehouse, part = graph.shelf.lakehouse, f"{SIZE:03}"
     stored = read_part(lakehouse, "portfolios", BOOK, part)
-    before = made_of(lakehouse, graph.shelf.read())
+    before = age_of(graph).made_of()
     write_part(lakehouse, "portfolios", stored.reverse(), BOOK, part)
-    after = made_of(lakehouse, graph.shelf.read())
+    after = age_of(graph).made_of()
     write_part(lakehouse, "portfolios", stored, BOOK, part)
 
     assert before == after
+
+
+@pytest.mark.parametrize("column", ["evaluations", "seed", "parameters", "convergence"])
+def test_what_the_page_tells_of_a_search_makes_it_old(graph: BookGraph, column: str) -> None:
+    lakehouse, part = graph.shelf.lakehouse, f"{SIZE:03}"
+    stored = read_part(lakehouse, "portfolios", BOOK, part)
+    other = pl.lit("[]") if stored.schema[column] == pl.String else pl.col(column) + 1
+    write_part(lakehouse, "portfolios", stored.with_columns(other.alias(column)), BOOK, part)
+    try:
+        faults = age_of(graph).faults(told(graph))
+    finally:
+        write_part(lakehouse, "portfolios", stored, BOOK, part)
+
+    assert list(faults) == [PORTFOLIO_REPORT]
+
+
+def test_a_search_by_another_measure_makes_the_page_old(graph: BookGraph) -> None:
+    """The rows are those stored before; which of them count is decided by the latest search."""
+    lakehouse, part, before = graph.shelf.lakehouse, f"{SIZE:03}", age_of(graph).made_of()
+    stored = read_part(lakehouse, "portfolios", BOOK, part)
+    assert graph.search(3, metric="expectancy").fault is None
+    other = read_part(lakehouse, "portfolios", BOOK, "003")
+    try:
+        fault = age_of(graph).report(told(graph))
+        of_other = age_of(graph).made_of()
+        later = stored.with_columns(searched_at=pl.lit("2999-01-01T00:00:00+00:00"))
+        write_part(lakehouse, "portfolios", later, BOOK, part)
+        again = age_of(graph).made_of()
+    finally:
+        write_part(lakehouse, "portfolios", stored, BOOK, part)
+        write_part(lakehouse, "portfolios", other.clear(), BOOK, "003")
+
+    assert fault is not None
+    assert fault.startswith("the book or its portfolios changed after it was drawn")
+    assert len({before, of_other, again}) == 3, "the page tells how many are left out, too"
+    assert age_of(graph).report(told(graph)) == ""
+
+
+def test_a_page_that_is_gone_is_told(graph: BookGraph) -> None:
+    page = Path(str(told(graph)["page"]))
+    content = page.read_bytes()
+    page.unlink()
+    try:
+        fault = age_of(graph).report(told(graph))
+    finally:
+        page.write_bytes(content)
+
+    assert fault == (f"its page {page} is gone; choose and draw again: mr portfolio report {BOOK}")
+
+
+def test_portfolios_that_do_not_count_are_told_in_the_words_of_the_fault(graph: BookGraph) -> None:
+    lakehouse, part = graph.shelf.lakehouse, f"{SIZE:03}"
+    members = read_part(lakehouse, "portfolio_members", BOOK, part)
+    write_part(lakehouse, "portfolio_members", members.filter(pl.col("place") == 1), BOOK, part)
+    try:
+        faults = age_of(graph).faults(told(graph))
+    finally:
+        write_part(lakehouse, "portfolio_members", members, BOOK, part)
+
+    why = "no portfolio of this book was searched; those stored were not stored whole. Search: "
+    assert faults == dict.fromkeys(
+        [BEST_PORTFOLIO, PORTFOLIO_REPORT], f"{why}mr portfolio optimize {BOOK}"
+    )
+
+
+def test_zones_that_were_searched_otherwise_than_the_portfolios_are_told(graph: BookGraph) -> None:
+    assert graph.search(3, "zones", holdout=0.25).fault is None
+    found = read_part(graph.shelf.lakehouse, "portfolios", "zones", "003")
+    try:
+        fault = age_of(graph, "zones").zones()
+    finally:
+        write_part(graph.shelf.lakehouse, "portfolios", found.clear(), "zones", "003")
+
+    assert fault is not None
+    assert "searched on all dates, the others on all dates but the last 25 %" in fault
+    assert "mr portfolio zones zones" in fault
+    assert age_of(graph, "zones").zones() == ""
+
+
+def test_the_content_of_a_book_is_worked_out_once(
+    graph: BookGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, asked = book_freshness.data_key, []
+
+    def counted(book: object) -> str:
+        asked.append(book)
+        return known(book)  # type: ignore[arg-type]
+
+    for module in (book_freshness, stored_portfolios):
+        monkeypatch.setattr(module, "data_key", counted)
+    assert age_of(graph).faults(told(graph)) == {}
+    assert len(asked) == 1
 
 
 def test_a_load_that_changes_the_book_tells_of_all_that_is_old(graph: BookGraph) -> None:
@@ -161,7 +259,10 @@ def test_a_load_that_changes_the_book_tells_of_all_that_is_old(graph: BookGraph)
         ZONE_PORTFOLIOS: (False, False),
     }
     for asset in (BEST_PORTFOLIO, PORTFOLIO_REPORT):
-        assert found[asset][2].endswith(f"mr portfolio optimize {BOOK}")
+        assert found[asset][2] == (
+            "no portfolio of this book was searched; those stored were searched on other returns. "
+            f"Search: mr portfolio optimize {BOOK}"
+        )
         assert graph.verdicts(asset, CHECKS[asset])[BOOK].status is FAILED
     assert found[ZONE_PORTFOLIOS][2] == (
         "the book changed after the search; search again: mr portfolio zones zones"

@@ -14,7 +14,7 @@ from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.strategy_books import StoredBook
 from mr_platform.portfolio.array_evaluation import ArrayEvaluator
 from mr_platform.portfolio.returns import PortfolioError
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet
+from mr_platform_tests.orchestration.small_books import BOOK, Shelf, come_from, names, order, sheet
 from mr_platform_tests.portfolio.held_arrays import HeldArrays
 
 
@@ -74,8 +74,33 @@ def test_the_order_in_which_files_are_named_is_of_no_account(book: StoredBook) -
 
     assert one.columns() == other.columns()
     assert json.loads(one.columns()["balance"]) == {
-        "desired": {"august.csv": 1, "july.csv": 3}, "penalty_factor": 1.0,
+        "desired": {"august.csv": 1, "july.csv": 3}, "penalty_factor": 1.0, "sources": one.sources,
     }  # fmt: skip
+
+
+def test_a_measure_is_of_the_strategies_that_come_from_its_files(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    first, second = halves()
+    shelf.land("july.csv", first)
+    shelf.land("august.csv", second.drop(names()[11]))
+    shelf.land("june.csv", second.select("Date", "Day", names()[11]))
+    shelf.load()
+    measure = Measure.of(order(balance=balanced(july_csv=3)), shelf.read())
+    free = Measure.of(order(), shelf.read())
+    assert measure.is_of(shelf.read())
+
+    come_from(shelf, [names()[11]], "august.csv")
+    assert measure.is_of(shelf.read()), "files that are not named are of no account"
+    come_from(shelf, [names()[0]], "august.csv")
+    moved = shelf.read()
+
+    assert not measure.is_of(moved)
+    assert measure.lacking(moved) == []
+    assert free.is_of(moved)
+    assert Measure.of(order(balance=balanced(july_csv=3)), moved).columns() != measure.columns()
+    older = json.dumps({"desired": {"july.csv": 3}, "penalty_factor": 1.0})
+    unknown = Measure.of_row({**measure.columns(), "balance": older})
+    assert not unknown.is_of(moved), "stored before the files of strategies were noted"
 
 
 def test_each_member_too_many_or_too_few_of_a_file_costs_the_penalty(book: StoredBook) -> None:
@@ -146,10 +171,10 @@ def test_a_name_of_several_files_is_refused_with_them(prefixed: StoredBook) -> N
     [
         ({"jly.csv": 3}, "Did you mean july.csv?"),
         ({"x": 3}, "Its files: august.csv, july.csv"),
+        ({"x": 3}, "(portfolio.search.balance): --balance off searches without them"),
         ({"july.csv": 3, "strategy_books/sensex/july.csv": 1}, "names the file july.csv twice"),
-        ({"july.csv": -1}, "a desired count is negative: july.csv"),
     ],
-    ids=["near", "unknown", "twice", "negative"],
+    ids=["near", "unknown", "off", "twice"],
 )
 def test_files_that_cannot_be_are_refused(
     asked: dict[str, int], told: str, book: StoredBook

@@ -75,6 +75,30 @@ def test_rules_that_leave_nothing_and_unknown_ones_are_refused(book: StoredBook)
         Preparation(("confidence sieve",)).returns(book)
 
 
+def test_a_fault_names_its_book_and_the_command_that_mends_it(book: StoredBook) -> None:
+    unlabelled = replace(book, rows=book.rows.with_columns(market_regime=pl.lit(None, pl.String)))
+    whole = StrategyReturns(book.returns.pnl[::2], book.returns.names, book.returns.dates[::2])
+    days = replace(
+        book, returns=whole, rows=book.rows[::2].with_columns(start_time=pl.lit(None, pl.String))
+    )
+    windows = ZoneSettings(method="equal")
+    for steps, of, told, command in (
+        (Preparation(("regime",)), unlabelled, "4 of 4 rows have no label", "--regimes BARS"),
+        (Preparation(zone_mode="collapsed"), days, "its rows name no zone", "--zones rows"),
+        (Preparation((), "collapsed", False, windows), days, "tell no start", "--zones rows"),
+        (
+            Preparation(zone_mode="collapsed", zones=ZoneSettings(weights={"A": 1})),
+            book, "weights by name do not fit", "Weigh each of",
+        ),
+    ):  # fmt: skip
+        with pytest.raises(PortfolioError, match=f"^zones: .*{told}") as refused:
+            steps.returns(of)
+        assert command in str(refused.value)
+    with pytest.raises(PortfolioError, match=r"^zones: .*bull × inf") as refused:
+        Preparation(("regime",), regime_multipliers={"bull": float("inf")}).returns(book)
+    assert refused.value.misused
+
+
 def test_zones_of_a_day_are_added_up_by_their_weights(book: StoredBook) -> None:
     assert up(Preparation(zone_mode="collapsed"), book) == [1.5, 6.0], "all alike"
     weights = ZoneSettings(weights={"A": 3, "B": 1})
@@ -274,6 +298,34 @@ def test_rows_before_the_rules_stand_beside_those_after(book: StoredBook) -> Non
     by_day = Preparation(("confidence filter", "transition"), "collapsed").raw_and_weighted(book)
     assert by_day is not None
     assert [rows.pnl[:, 0].tolist() for rows in by_day] == [[1.5, 6.0], [0.5, 5.0]]
+
+
+def test_what_rules_leave_at_work_is_told_for_every_row_searched(book: StoredBook) -> None:
+    assert Preparation().exposure(book) is None
+    rules = ("confidence filter", "transition")
+    pair = Preparation(rules).raw_and_weighted(book)
+    assert pair is not None
+    raw, weighted = (rows.pnl[:, 0] for rows in pair)
+    shares = Preparation(rules, inversion=True).exposure(book)
+    assert shares is not None
+    assert shares.tolist() == (weighted / raw).tolist() == [1.0, 0.0, 0.5, 1.0]
+
+    by_day = Preparation(rules, "collapsed", inversion=True).exposure(book)
+    assert by_day is not None
+    assert by_day.tolist() == [0.5, 0.75]
+    uneven = ZoneSettings(weights={"A": 3, "B": 1})
+    weighed = Preparation(rules, "collapsed", zones=uneven).exposure(book)
+    assert weighed is not None
+    assert weighed.tolist() == pytest.approx([0.75, 0.625])
+    lone = Preparation(rules, holdout=0.5)
+    with pytest.raises(PortfolioError, match="holds out"):
+        lone.exposure(book)
+
+
+def test_a_regime_scaled_up_puts_no_more_than_all_to_work(book: StoredBook) -> None:
+    shares = Preparation(("regime",), regime_multipliers={"bull": 2.0}).exposure(book)
+    assert shares is not None
+    assert shares.max() == 1.0
 
 
 def test_zones_without_a_row_that_is_kept_weigh_nothing_raw_either(book: StoredBook) -> None:

@@ -9,20 +9,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mr_platform.config.settings import BalanceSettings, ZoneSettings
+from mr_platform.config.settings import ZoneSettings
 from mr_platform.errors import InputFileError
 from mr_platform.gateways.storage_faults import StorageError
 from mr_platform.orchestration import book_report
-from mr_platform.orchestration.book_measure import Measure
 from mr_platform.orchestration.book_report import (
     WrittenReport,
     gather_report,
-    measure_text,
     summary_text,
     write_report,
 )
 from mr_platform.orchestration.book_zones import ZoneConfig, zone_rows
 from mr_platform.orchestration.strategy_books import write_part
+from mr_platform.pictures import portfolio_page
 from mr_platform.pictures.portfolio_page import Origin
 from mr_platform.portfolio import legacy_metrics
 from mr_platform_tests.orchestration.small_books import (
@@ -65,6 +64,12 @@ def written(shelf: Shelf) -> WrittenReport:
 @pytest.fixture
 def own_shelf(unsearched: Shelf, tmp_path: Path) -> Shelf:
     return unsearched.copied(tmp_path / "home")
+
+
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of words and tables: drawing takes seconds."""
+    monkeypatch.setattr(portfolio_page, "portfolio_pictures", lambda _: ())
 
 
 def notes_alone(_: object, origin: Origin, *, notes: tuple[str, ...], **__: object) -> str:
@@ -174,6 +179,26 @@ def test_a_book_without_portfolios_has_no_report(own_shelf: Shelf, tmp_path: Pat
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.usefixtures("without_pictures")
+def test_a_capital_and_a_risk_free_rate_reach_the_page(shelf: Shelf, tmp_path: Path) -> None:
+    plain = gather_report(shelf.lakehouse, BOOK, CAP, risk_free=0.065).facts
+    assert plain.settings.risk_free == 0, "rupees without capital are fractions of nothing"
+    measured = gather_report(shelf.lakehouse, BOOK, CAP, capital=2e5, risk_free=0.065).facts
+
+    before, after = plain.best.series.standard, measured.best.series.standard
+    assert after["var_95"] == pytest.approx(before["var_95"] / 2e5)
+    assert after["sharpe"] < before["sharpe"]
+    assert (plain.row_capital, plain.best.exposure) == (None, 1.0)
+    written = write_report(
+        shelf.lakehouse, BOOK, tmp_path, kelly_cap=CAP, capital=2e5, risk_free=0.065
+    )
+    text = written.page.read_text("utf-8")
+    assert "risk-free 6.5 % a year" in text
+    assert "of 200,000 rupees; the rest is cash" in text
+    assert not any("no capital is given" in warning for warning in written.warnings)
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_dates_held_out_are_judged_beside_those_searched(own_shelf: Shelf, tmp_path: Path) -> None:
     search(own_shelf, 3, holdout=0.25)
     search(own_shelf, 4, holdout=0.25, inversion=True)
@@ -216,6 +241,7 @@ def zoned(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     return made
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_rows_are_told_raw_and_weighted_and_zones_shown(zoned: Shelf, tmp_path: Path) -> None:
     facts = gather_report(zoned.lakehouse, BOOK, CAP).facts
     book = zoned.read()
@@ -230,13 +256,38 @@ def test_rows_are_told_raw_and_weighted_and_zones_shown(zoned: Shelf, tmp_path: 
 
     written = write_report(zoned.lakehouse, BOOK, tmp_path, kelly_cap=CAP)
     text = written.page.read_text("utf-8")
+    assert "for ratio − 10 × mean correlation on 2023-01-02 to 2023-01-30. No date was held" in text
     assert 'id="weights"' in text
     assert 'id="zones"' in text
+    assert facts.best.exposure == pytest.approx(kept.mean())
+    assert facts.best.utilisation == pytest.approx(facts.best.allocated * kept.mean())
+    assert f'<td>exposure</td><td class="n">{100 * kept.mean():.1f} %</td>' in text
+    assert facts.row_capital == 100_000
+    assert '<td>capital told by rows</td><td class="n">100,000</td>' in text
     left_out = book.returns.rows - int(kept.sum())
     assert any(
         one.startswith(f"confidence filter: {left_out} of 40 rows left out")
         for one in written.warnings
     )
+    assert (
+        "the portfolios of the zones were searched by no rule of regimes, the others by confidence "
+        "filter; search them alike: mr portfolio zones sensex --metric ratio "
+        "--correlation-weight 10 --drawdown-threshold 0 --holdout 0 "
+        "--rules 'confidence filter'"
+    ) in written.warnings
+
+
+def test_zones_that_were_searched_alike_need_no_warning(
+    zoned: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book_report, "portfolio_page", notes_alone)
+    own = zoned.copied(tmp_path / "home")
+    alike = ZoneConfig(sizes=[2], row_rules=["confidence filter"])
+    rows = zone_rows(own.read(), alike, order(), ZoneSettings())
+    write_part(own.lakehouse, "zone_portfolios", rows, BOOK)
+
+    written = write_report(own.lakehouse, BOOK, tmp_path, kelly_cap=CAP)
+
     assert not any("mr portfolio zones" in one for one in written.warnings)
 
 
@@ -253,7 +304,8 @@ def test_zones_that_were_searched_before_are_told_to_be_old(
 
     assert written.page.read_text("utf-8").endswith(
         "the portfolios of the zones were searched on other returns than those stored; search them "
-        "again: mr portfolio zones sensex"
+        "again: mr portfolio zones sensex --metric ratio --correlation-weight 10 "
+        "--drawdown-threshold 0 --holdout 0 --rules none"
     )
     unknown = (
         own.lakehouse.scan("zone_portfolios")
@@ -271,15 +323,3 @@ def test_what_is_not_a_number_is_told_in_words() -> None:
     nothing = lone_report(np.array([[1.0], [-1.0]]))
     assert "| sortino | not defined |" in summary_text(nothing)
     assert "| sortino | −∞ |" in summary_text(lone_report(np.array([[1.0], [-3.0]])))
-
-
-def test_the_measure_is_told_in_full() -> None:
-    assert measure_text(Measure("roi", 0, 0)) == "roi"
-    assert measure_text(Measure("ratio", 2.5, 300)) == (
-        "ratio − 2.5 × mean correlation (ratio and less max dd pay half of it below a drawdown of "
-        "300)"
-    )
-    balance = BalanceSettings(desired={"july.csv": 20, "august.csv": 17}, penalty_factor=0.5)
-    assert measure_text(Measure("ratio", 0, 0, balance)) == (
-        "ratio − 0.5 × members more or fewer than 20 of july.csv, 17 of august.csv"
-    )

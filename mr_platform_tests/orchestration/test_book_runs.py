@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from mr_platform.errors import InputFileError, PlatformError
 from mr_platform.gateways.search_checkpoints import SearchCheckpoints
+from mr_platform.orchestration import book_runs, strategy_books
 from mr_platform.orchestration.assets import portfolios
 from mr_platform.orchestration.book_partitions import BOOKS
+from mr_platform.orchestration.book_runs import BookRun
+from mr_platform.orchestration.book_zones import ZoneConfig
 from mr_platform_tests.orchestration.book_graph import BookGraph, open_books
-from mr_platform_tests.orchestration.small_books import BOOK, sheet
+from mr_platform_tests.orchestration.small_books import BOOK, plain_pages, sheet
 
 SHEET = sheet()
 
@@ -20,7 +25,7 @@ SHEET = sheet()
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BookGraph]:
     """A home whose book was loaded."""
-    with open_books(tmp_path_factory.mktemp("home") / "home") as opened:
+    with plain_pages(), open_books(tmp_path_factory.mktemp("home") / "home") as opened:
         opened.shelf.land("year.csv", SHEET)
         assert opened.load().fault is None
         yield opened
@@ -131,6 +136,67 @@ def test_a_first_load_that_fails_leaves_no_partition_and_a_further_one_the_books
     finally:
         bad.unlink()
         worse.unlink()
+
+
+@pytest.mark.parametrize("other", ["at work", "asked for"])
+def test_a_first_load_that_fails_leaves_the_partition_to_whoever_else_loads_the_book(
+    graph: BookGraph, other: str
+) -> None:
+    books = str(BOOKS.name)
+    bad = graph.shelf.land("bad.csv", SHEET.drop("Date"), book="raced")
+    try:
+        with ExitStack() as stack:
+            if other == "at work":
+                run = book_runs._run
+
+                def meanwhile(*given: Any) -> BookRun:
+                    done = run(*given)
+                    stack.enter_context(graph.shelf.landing.alone("raced"))
+                    return done
+
+                patched = stack.enter_context(pytest.MonkeyPatch.context())
+                patched.setattr(book_runs, "_run", meanwhile)
+            else:
+                graph.instance.add_run(
+                    dg.DagsterRun(
+                        job_name="strategy_book_job",
+                        status=dg.DagsterRunStatus.NOT_STARTED,
+                        tags={"dagster/partition": "raced"},
+                    )
+                )
+            assert graph.load("raced").fault is not None
+        assert "raced" in graph.instance.get_dynamic_partitions(books)
+    finally:
+        bad.unlink()
+        graph.instance.delete_dynamic_partition(books, "raced")
+
+
+def test_a_first_load_that_stored_a_part_keeps_its_partition(
+    graph: BookGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    landed = graph.shelf.land("part.csv", SHEET, book="part")
+    monkeypatch.setattr(strategy_books, "file_rows", cut_off)  # returns are written by then
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            graph.load("part")
+        assert "part" in graph.instance.get_dynamic_partitions(str(BOOKS.name))
+    finally:
+        landed.unlink()
+        graph.instance.delete_dynamic_partition(str(BOOKS.name), "part")
+
+
+def test_a_stored_book_without_partition_gets_one_where_it_is_worked_on(graph: BookGraph) -> None:
+    for work in (lambda: graph.search(4), graph.report):
+        graph.instance.delete_dynamic_partition(str(BOOKS.name), BOOK)
+        assert work().fault is None
+        assert graph.instance.get_dynamic_partitions(str(BOOKS.name)) == [BOOK]
+    graph.instance.delete_dynamic_partition(str(BOOKS.name), BOOK)
+    zones = book_runs.zones(graph.definitions, graph.instance, BOOK, ZoneConfig())
+    assert zones.fault is not None, "its rows name no zone"
+    assert graph.instance.get_dynamic_partitions(str(BOOKS.name)) == [BOOK]
 
 
 def test_a_search_that_is_interrupted_goes_on_where_it_was(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from mr_platform.orchestration.book_search import (
 )
 from mr_platform.orchestration.strategy_books import StoredBook, declared
 from mr_platform.parity.legacy_portfolio import naive_fitness
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, order, sheet
+from mr_platform_tests.orchestration.small_books import BOOK, Shelf, come_from, names, order, sheet
 from mr_platform_tests.portfolio.held_arrays import HeldArrays
 
 ALL = (
@@ -41,6 +42,10 @@ ALL = (
     "bayesian",
     "random_search",
 )
+
+
+INF = math.inf
+REGIME = {"row_rules": ["regime"]}
 
 
 @pytest.fixture(scope="module")
@@ -210,15 +215,31 @@ def test_balanced_mode_is_searched_judged_and_told(tmp_path: Path) -> None:
         portfolios, members = outcome.rows(halved)
         assert bits(found(halved, kept, **asked, inversion=inversion, workers=2)) == bits(outcome)
 
-        assert set(portfolios["balance"]) == {
-            '{"desired": {"august.csv": 3, "july.csv": 1}, "penalty_factor": 1000000.0}'
-        }
+        (balance,) = map(json.loads, set(portfolios["balance"]))
+        assert balance.pop("sources") == outcome.measure.sources != ""
+        assert balance == {"desired": {"august.csv": 3, "july.csv": 1}, "penalty_factor": 1e6}
         for row in portfolios.to_dicts():
             chosen = members.filter(algorithm=row["algorithm"])["name"]
             in_july = sum(name.removesuffix("_inv") in names()[:7] for name in chosen)
             assert in_july == 1, "any other count costs a million"
             assert row["fitness"] < 1e6
             assert row["fitness"] == pytest.approx(row["ratio"] - 10 * row["correlation"])
+
+
+def test_a_checkpoint_balanced_by_other_strategies_is_passed_over(tmp_path: Path) -> None:
+    shelf, kept = Shelf(tmp_path / "home"), SearchCheckpoints(tmp_path / "kept")
+    shelf.land("july.csv", sheet().select("Date", "Day", *names()[:7]))
+    shelf.land("august.csv", sheet().select("Date", "Day", *names()[7:]))
+    shelf.load()
+    asked = order(evaluations=60, balance={"desired": {"july.csv": 1}, "penalty_factor": 1e6})
+    before = search_book(shelf.read(), 4, asked, kept, quiet)
+    come_from(shelf, names()[:5], "august.csv")
+
+    again = search_book(shelf.read(), 4, asked, kept, quiet)
+
+    assert again.data_key == before.data_key, "no return has changed"
+    assert again.resumed == ()
+    assert set(again.checkpoints).isdisjoint(before.checkpoints)
 
 
 class _Device(HeldArrays):
@@ -465,6 +486,29 @@ def test_multipliers_need_the_rule_that_uses_them() -> None:
     assert asked.regime_multipliers == {"bull": 1.1}
 
 
+def test_a_run_asks_multipliers_over_those_of_the_settings() -> None:
+    settings = order(row_rules=["regime"], regime_multipliers={"bull": 2.0, "bear": 0.0})
+
+    asked = SearchConfig(regime_multipliers={"bull": 1.1}).over(settings)
+
+    assert asked.regime_multipliers == {"bull": 1.1, "bear": 0.0}
+
+
+def test_a_run_switches_rules_of_the_settings_off() -> None:
+    settings = order(row_rules=["transition", "regime"], regime_multipliers={"bull": 2.0})
+
+    assert SearchConfig().over(settings).row_rules == ("transition", "regime")
+    assert SearchConfig(row_rules=["none"]).over(settings).row_rules == ()
+    for wrong, told in (
+        ({"row_rules": ["none", "regime"]}, "none is asked for beside rules: regime"),
+        ({"row_rules": ["none"], "regime_multipliers": {"bull": 1.1}}, "the rule that uses them"),
+    ):
+        with pytest.raises(PlatformError, match=told) as refused:
+            SearchConfig(**wrong).over(settings)
+        assert refused.value.misused
+        assert refused.value.next_step
+
+
 def test_a_run_asks_balance_over_that_of_the_settings() -> None:
     settings = order(balance={"desired": {"a.csv": 2}, "penalty_factor": 3})
 
@@ -490,14 +534,35 @@ def test_a_run_asks_balance_over_that_of_the_settings() -> None:
         ({"holdout": 0.6}, "holdout: Input should be less than or equal to 0.5"),
         ({"engine": "tpu"}, "engine: Input should be 'cpu' or 'gpu'"),
         ({"balance": {"desired": {"a.csv": "many"}}}, "balance.desired.a.csv: "),
+        ({"balance": {"desired": {"a.csv": -1}}}, "balance.desired.a.csv: .* than or equal to 0"),
+        ({"balance": {"desired": {"a.csv": 1}, "penalty_factor": INF}}, "penalty_factor: .*finite"),
+        ({"correlation_weight": INF}, "correlation_weight: Input should be a finite number"),
+        ({"drawdown_threshold": math.nan}, "drawdown_threshold: .*a finite number"),
+        ({**REGIME, "regime_multipliers": {"bull": INF}}, "regime_multipliers.bull: .*finite"),
+        ({**REGIME, "regime_multipliers": {"bull": -1}}, "regime_multipliers.bull: .*equal to 0"),
     ],
-    ids=["evaluations", "seed", "form", "two", "holdout", "engine", "balance"],
+    ids=[
+        "evaluations",
+        "seed",
+        "form",
+        "two",
+        "holdout",
+        "engine",
+        "balance",
+        "count",
+        "penalty",
+        "weight",
+        "threshold",
+        "multiplier",
+        "negative",
+    ],
 )
 def test_a_setting_that_cannot_be_is_named(asked: dict, told: str) -> None:
     with pytest.raises(PlatformError, match=told) as refused:
         SearchConfig(**asked).over(order())
 
     assert str(refused.value).startswith("search: ")
+    assert refused.value.misused
     assert refused.value.next_step
 
 

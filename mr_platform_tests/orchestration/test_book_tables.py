@@ -24,9 +24,9 @@ from mr_platform.orchestration.stored_portfolios import current_portfolios
 from mr_platform.orchestration.strategy_books import read_book, read_part
 from mr_platform.registry.portfolio_tables import load_portfolio_tables
 from mr_platform_tests.orchestration.book_graph import BookGraph, open_books
-from mr_platform_tests.orchestration.small_books import BOOK, sheet
+from mr_platform_tests.orchestration.small_books import BOOK, plain_pages, sheet
 
-NEWER = {"portfolios": ["parameters", "balance"], BEST_PORTFOLIO: ["data_key"]}
+NEWER = {"portfolios": ["parameters", "balance", "sharpe", "cvar_99"], BEST_PORTFOLIO: ["data_key"]}
 """Columns that were declared after the first homes were made."""
 
 SIZE = 4
@@ -114,7 +114,7 @@ def test_values_of_before_are_declared_columns() -> None:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BookGraph]:
     """A searched and reported book whose tables are put back into the form of the first homes."""
-    with open_books(tmp_path_factory.mktemp("home") / "home") as graph:
+    with plain_pages(), open_books(tmp_path_factory.mktemp("home") / "home") as graph:
         graph.shelf.land("year.csv", sheet())
         for run in (graph.load(), graph.search(SIZE), graph.report()):
             assert run.fault is None, run.fault
@@ -134,6 +134,7 @@ def test_portfolios_of_before_count_as_searched_without_balance(home: BookGraph)
 
     assert found.rows["balance"].unique().to_list() == ["{}"]
     assert found.rows["parameters"].null_count() == found.rows.height > 0
+    assert found.rows["sharpe"].null_count() == found.rows["cvar_99"].null_count() > 0
     assert found.left_out == 0
     fault = BookAge(home.shelf.lakehouse, BOOK).best()
     assert fault is not None

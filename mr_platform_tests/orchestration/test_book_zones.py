@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mr_platform.config.settings import SearchSettings, ZoneSettings
+from mr_platform.config.settings import BalanceSettings, SearchSettings, ZoneSettings
+from mr_platform.errors import PlatformError
 from mr_platform.orchestration.book_search import data_key
-from mr_platform.orchestration.book_zones import ZoneConfig, zone_rows
+from mr_platform.orchestration.book_zones import ZoneConfig, require_zones, zone_rows
 from mr_platform.orchestration.strategy_books import StoredBook, declared
 from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
@@ -99,7 +100,8 @@ def test_multipliers_and_dates_held_out_are_those_of_the_settings(book: StoredBo
 def test_parameters_are_those_of_the_run_before_the_settings() -> None:
     def chosen(settings: dict[str, int], run: dict[str, int]) -> Algorithm:
         both = {"hill_climbing": settings, "genetic": {"population": 7}}
-        return ZoneConfig(parameters=run).searcher(SETTINGS.model_copy(update={"parameters": both}))
+        order = ZoneConfig(parameters=run).over(SETTINGS.model_copy(update={"parameters": both}))
+        return algorithm("hill_climbing", **order.parameters.get("hill_climbing", {}))
 
     assert chosen({}, {}) == algorithm("hill_climbing")
     assert chosen({"neighbours": 11}, {}) == algorithm("hill_climbing", neighbours=11)
@@ -124,9 +126,59 @@ def test_what_cannot_be_searched_is_refused(book: StoredBook) -> None:
         zone_rows(book, ZoneConfig(algorithm="hill_climb"), SETTINGS, ZoneSettings())
     with pytest.raises(PortfolioError, match="neighbours"):
         zone_rows(book, ZoneConfig(parameters={"neighbour": 3}), SETTINGS, ZoneSettings())
-    with pytest.raises(PortfolioError, match="9 members"):
-        zone_rows(book, ZoneConfig(sizes=[9]), SETTINGS, ZoneSettings())
+    with pytest.raises(PortfolioError, match=r"zones: the book has 8 .* portfolios of 9") as large:
+        require_zones(book, ZoneConfig(sizes=[9]), SETTINGS, ZoneSettings())
+    assert "--sizes 4" in str(large.value)
+    for size in (1, 101):
+        with pytest.raises(PlatformError, match=f"{size} is no size of a portfolio") as refused:
+            zone_rows(book, ZoneConfig(sizes=[2, size]), SETTINGS, ZoneSettings())
+        assert refused.value.misused
     whole = StrategyReturns(book.returns.pnl[::2], NAMES, book.returns.dates[::2])
     days = StoredBook("days", whole, book.strategies, "percent", book.rows[::2])
-    with pytest.raises(PortfolioError, match="have no zones"):
+    with pytest.raises(PortfolioError, match="days: its rows name no zone") as unzoned:
         zone_rows(days, ZoneConfig(sizes=[2]), SETTINGS, ZoneSettings())
+    assert "mr portfolio load FILE --book NAME" in str(unzoned.value)
+
+
+def test_each_row_tells_what_was_searched_and_on_which_dates(book: StoredBook) -> None:
+    plain = zone_rows(book, ZoneConfig(sizes=[2]), SETTINGS, ZoneSettings())
+    told = ("metric", "correlation_weight", "drawdown_threshold", "preparation")
+    assert set(plain.select(told).rows()) == {("ratio", 10.0, 0.0, "{}")}
+    assert set(plain.select("first_date", "last_date").rows()) == {
+        (dt.date(2023, 1, 2), dt.date(2023, 1, 31))
+    }
+    asked = ZoneConfig(
+        sizes=[2], metric="roi", correlation_weight=0.5, drawdown_threshold=2.0, holdout=0.5,
+        row_rules=["confidence weight"],
+    )  # fmt: skip
+    rows = declared("zone_portfolios", zone_rows(book, asked, SETTINGS, ZoneSettings()), "z", "all")
+    preparation = '{"holdout": 0.5, "row_rules": ["confidence weight"]}'
+    assert set(rows.select(told).rows()) == {("roi", 0.5, 2.0, preparation)}
+    assert set(rows["last_date"]) == {dt.date(2023, 1, 16)}
+    assert rows["rows"].to_list() == [15, 15]
+
+
+def test_a_run_comes_before_the_settings_and_can_switch_them_off(book: StoredBook) -> None:
+    labelled = replace(book, rows=book.rows.with_columns(market_regime=pl.lit("Bullish_Grind")))
+    settings = SETTINGS.model_copy(
+        update={
+            "metric": "expectancy", "holdout": 0.2, "row_rules": ("confidence filter",),
+            "zone_mode": "collapsed", "inversion": True, "form": "legacy", "engine": "gpu",
+            "balance": BalanceSettings(desired={"other.csv": 3}),
+        }
+    )  # fmt: skip
+    kept = ZoneConfig().over(settings)
+    assert (kept.metric, kept.holdout, kept.row_rules) == (
+        "expectancy",
+        0.2,
+        ("confidence filter",),
+    )
+    assert (kept.zone_mode, kept.inversion, kept.form, kept.engine, kept.balance) == (
+        "rows", False, "improved", "cpu", None,
+    )  # fmt: skip
+    off = ZoneConfig(holdout=0.0, row_rules=["none"], metric="ratio", sizes=[2])
+    rows = zone_rows(labelled, off, settings, ZoneSettings())
+    assert set(rows.select("metric", "preparation").rows()) == {("ratio", "{}")}
+    weighed = ZoneConfig(row_rules=["regime"], regime_multipliers={"bull": 2.0})
+    order = weighed.over(settings)
+    assert (order.row_rules, order.regime_multipliers) == (("regime",), {"bull": 2.0})

@@ -143,6 +143,27 @@ def test_a_balanced_run_tells_its_price(own_shelf: Shelf) -> None:
     assert (run.parameters.balanced, run.parameters.penalty_factor) == (True, 0.5)
 
 
+def test_a_run_tells_what_was_done_first_and_which_dates_were_searched(own_shelf: Shelf) -> None:
+    search(own_shelf, 3)
+    plain = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP).parameters
+    assert (plain.preparation, plain.held_out) == ("none", None)
+    dates = own_shelf.read().returns.dates.tolist()
+    assert plain.searched == (dates[0], dates[-1])
+
+    search(own_shelf, 4, holdout=0.25, inversion=True)
+    run = legacy_run(own_shelf.lakehouse, BOOK, AT, CAP)
+    assert run.parameters.preparation == (
+        "the last 25 % of the dates were held out; strategies that lose on the rows searched were "
+        "inverted"
+    )
+    assert run.parameters.searched == (dates[0], dates[29])
+    assert run.parameters.held_out == (dates[30], dates[39])
+    files = run_files(run)
+    summary = files[f"optimization_summary_{run.run_id}.txt"].decode()
+    assert f"- Dates Held Out: {dates[30]} to {dates[39]}\n" in summary
+    assert read_run(files, "run").parameters == run.parameters
+
+
 def test_portfolios_stored_without_parameters_tell_none(own_shelf: Shelf) -> None:
     search(own_shelf, 3, algorithms=["genetic"])
     rows = read_part(own_shelf.lakehouse, "portfolios", BOOK, "003")

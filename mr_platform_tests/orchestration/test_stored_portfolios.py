@@ -16,11 +16,20 @@ from mr_platform.orchestration.book_preparation import Preparation
 from mr_platform.orchestration.book_search import SearchOutcome, search_book
 from mr_platform.orchestration.stored_portfolios import (
     best_rows,
+    counting,
     current_portfolios,
     with_stored,
 )
 from mr_platform.orchestration.strategy_books import StoredBook, declared, read_part, write_part
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, of_month, order, sheet
+from mr_platform_tests.orchestration.small_books import (
+    BOOK,
+    Shelf,
+    come_from,
+    names,
+    of_month,
+    order,
+    sheet,
+)
 
 AT = dt.datetime(2026, 7, 26, 16, 32, 51, tzinfo=dt.UTC)
 LATER = AT + dt.timedelta(microseconds=1)
@@ -46,6 +55,19 @@ def own_shelf(shelf: Shelf, tmp_path: Path) -> Shelf:
     return shelf.copied(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def searched(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """The book, of which size 4 was searched."""
+    made = shelf.copied(tmp_path_factory.mktemp("searched") / "home")
+    search(made, 4)
+    return made
+
+
+@pytest.fixture
+def own_searched(searched: Shelf, tmp_path: Path) -> Shelf:
+    return searched.copied(tmp_path / "home")
+
+
 def loaded(folder: Path, frame: pl.DataFrame) -> Shelf:
     """A book of one sheet."""
     made = Shelf(folder)
@@ -58,14 +80,12 @@ def search(
     shelf: Shelf, size: int, at: dt.datetime = AT, *, stored: bool = True, **asked: object
 ) -> SearchOutcome:
     """Search one size and store what was found."""
-    kept = SearchCheckpoints(shelf.home / "checkpoints")
-    outcome = search_book(
-        shelf.read(), size, order(**{"evaluations": 60, **asked}), kept, len, at=at
-    )
+    kept, book = SearchCheckpoints(shelf.home / "checkpoints"), shelf.read()
+    outcome = search_book(book, size, order(**{"evaluations": 60, **asked}), kept, len, at=at)
     for name in outcome.checkpoints:
         kept.remove(name)
     if stored:
-        portfolios, members = outcome.rows(shelf.read())
+        portfolios, members = outcome.rows(book)
         write_part(shelf.lakehouse, "portfolios", portfolios, BOOK, f"{size:03}")
         write_part(shelf.lakehouse, "portfolio_members", members, BOOK, f"{size:03}")
     return outcome
@@ -169,6 +189,40 @@ def test_portfolios_balanced_by_files_of_other_names_do_not_count(own_shelf: She
     assert sizes(own_shelf) == ({4}, ALGORITHMS)
 
 
+def test_portfolios_balanced_by_files_that_strategies_left_do_not_count(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "home")
+    shelf.land("july.csv", sheet().select("Date", "Day", *names()[:7]))
+    shelf.land("august.csv", sheet().select("Date", "Day", *names()[7:]))
+    shelf.load()
+    asked = {
+        "balance": {"desired": {"july.csv": 3, "august.csv": 2}, "penalty_factor": 1e3},
+        "algorithms": ["hill_climbing"],
+    }
+    for size, at in ((4, AT), (5, LATER)):
+        search(shelf, size, at, **asked)
+    assert sizes(shelf) == ({4, 5}, 0)
+    members = read_part(shelf.lakehouse, "portfolio_members", BOOK, "005")["name"].to_list()
+    come_from(shelf, members, "august.csv")
+
+    with pytest.raises(
+        InputFileError, match=r"strategies that come from august\.csv, july\.csv now"
+    ):
+        current_portfolios(shelf.lakehouse, shelf.read())
+    assert counting(shelf.lakehouse, shelf.read())[1] == 2
+
+    outcome = search(shelf, 5, LATEST, stored=False, **asked)
+    for table, rows in zip(
+        ("portfolios", "portfolio_members"),
+        with_stored(shelf.lakehouse, shelf.read(), outcome),
+        strict=True,
+    ):
+        write_part(shelf.lakehouse, table, rows, BOOK, "005")
+
+    assert sizes(shelf) == ({5}, 1), "the new one takes the place of what looked better"
+    best = best_rows(shelf.lakehouse, shelf.read(), CAP)
+    assert best["fitness"][0] == outcome.results[0].fitness
+
+
 def test_portfolios_from_before_balanced_mode_count_as_not_balanced(own_shelf: Shelf) -> None:
     search(own_shelf, 5)
     nothing = pl.lit(None, dtype=pl.String)
@@ -204,13 +258,12 @@ def test_portfolios_of_older_returns_are_left_out(own_shelf: Shelf) -> None:
     assert set(best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)["size"]) == {4}
 
 
-def test_a_further_month_makes_portfolios_older(own_shelf: Shelf) -> None:
-    search(own_shelf, 4)
-    own_shelf.land("march.csv", of_month(sheet(60), "2024-03"))
-    own_shelf.load()
+def test_a_further_month_makes_portfolios_older(own_searched: Shelf) -> None:
+    own_searched.land("march.csv", of_month(sheet(60), "2024-03"))
+    own_searched.load()
 
     with pytest.raises(InputFileError, match="other returns"):
-        current_portfolios(own_shelf.lakehouse, own_shelf.read())
+        current_portfolios(own_searched.lakehouse, own_searched.read())
 
 
 # ---------------------------------------------------------------- stored whole
@@ -246,25 +299,25 @@ def instead_of_the_first(rows: pl.DataFrame) -> pl.DataFrame:
     ],
     ids=["another", "one less", "one more", "one twice", "foreign", "of other returns", "none"],
 )
-def test_a_portfolio_whose_members_do_not_fit_is_left_out(spoil: Spoil, own_shelf: Shelf) -> None:
-    search(own_shelf, 4)
-    spoil_part(own_shelf, "portfolio_members", 4, of_hill_climbing(spoil))
+def test_a_portfolio_whose_members_do_not_fit_is_left_out(
+    spoil: Spoil, own_searched: Shelf
+) -> None:
+    spoil_part(own_searched, "portfolio_members", 4, of_hill_climbing(spoil))
 
-    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+    current = current_portfolios(own_searched.lakehouse, own_searched.read())
 
     assert set(current.rows["algorithm"]) == {"simulated_annealing", "random_search"}
     assert current.left_out == 1
-    best = best_rows(own_shelf.lakehouse, own_shelf.read(), CAP)
+    best = best_rows(own_searched.lakehouse, own_searched.read(), CAP)
     assert set(best["algorithm"]) == {current.rows["algorithm"][0]}
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-6, 1 - 1e-6, -1])
 def test_a_fitness_that_the_members_do_not_have_is_left_out(
-    factor: float, own_shelf: Shelf
+    factor: float, own_searched: Shelf
 ) -> None:
-    search(own_shelf, 4)
     spoil_part(
-        own_shelf,
+        own_searched,
         "portfolios",
         4,
         lambda rows: rows.with_columns(
@@ -274,7 +327,7 @@ def test_a_fitness_that_the_members_do_not_have_is_left_out(
         ),
     )
 
-    current = current_portfolios(own_shelf.lakehouse, own_shelf.read())
+    current = current_portfolios(own_searched.lakehouse, own_searched.read())
 
     assert "random_search" not in set(current.rows["algorithm"])
     assert current.left_out == 1
@@ -296,13 +349,12 @@ def test_a_search_killed_between_its_tables_is_left_out_until_it_is_searched_aga
     assert sizes(own_shelf) == ({3, 5}, 0)
 
 
-def test_where_none_was_stored_whole_the_search_is_named(own_shelf: Shelf) -> None:
-    search(own_shelf, 4)
-    spoil_part(own_shelf, "portfolio_members", 4, pl.DataFrame.clear)
+def test_where_none_was_stored_whole_the_search_is_named(own_searched: Shelf) -> None:
+    spoil_part(own_searched, "portfolio_members", 4, pl.DataFrame.clear)
 
     for asked in (current_portfolios, lambda *given: best_rows(*given, CAP)):
         with pytest.raises(InputFileError, match="those stored were not stored whole") as refused:
-            asked(own_shelf.lakehouse, own_shelf.read())
+            asked(own_searched.lakehouse, own_searched.read())
         assert str(refused.value).startswith(BOOK)
         assert "mr portfolio optimize sensex" in str(refused.value.next_step)
 
@@ -381,13 +433,29 @@ def test_kelly_shares_are_at_most_the_whole_and_those_of_the_members(
     )
 
 
+def test_a_strategy_named_like_an_inverted_one_keeps_its_number(tmp_path: Path) -> None:
+    # both lose, and x_inv stands for x as soon as both are inverted
+    x, same = names()[1], f"{names()[1]}_inv"
+    losing = sheet().with_columns(pl.col(x) - 900, (pl.col(x) - 700).alias(same))
+    shelf = loaded(tmp_path, losing)
+    search(shelf, 13, inversion=True, algorithms=["random_search"], evaluations=1)
+    book = shelf.read()
+
+    stored = read_part(shelf.lakehouse, "portfolio_members", BOOK, "013")
+    for rows in (stored, best_rows(shelf.lakehouse, book, CAP)):
+        numbers = dict(rows.select("name", "strategy_id").rows())
+        assert numbers[same] == book.ids[x]
+        assert numbers[f"{same}_inv"] == book.ids[same]
+        assert sorted(numbers.values()) == list(range(13)), "each strategy once"
+
+
 # ---------------------------------------------------------------- beside what is stored
 
 
 def found_beside(shelf: Shelf, **asked: object) -> dict[tuple[str, str], float]:
     """Fitness by algorithm and metric of what would be stored after a further search."""
     outcome = search(shelf, 4, stored=False, **asked)
-    portfolios, members = with_stored(shelf.lakehouse, BOOK, "004", *outcome.rows(shelf.read()))
+    portfolios, members = with_stored(shelf.lakehouse, shelf.read(), outcome)
     assert members.group_by("algorithm").len()["len"].unique().to_list() == [4]
     assert set(members["algorithm"]) == set(portfolios["algorithm"])
     return {
@@ -417,6 +485,28 @@ def test_a_better_portfolio_from_before_balanced_mode_stays(own_shelf: Shelf) ->
     smaller = found_beside(own_shelf, algorithms=["random_search"], evaluations=2)
 
     assert smaller == {("random_search", "ratio"): first.results[0].fitness}
+
+
+@pytest.mark.parametrize("table", ["portfolios", "portfolio_members"])
+def test_a_better_portfolio_that_its_members_do_not_make_does_not_stay(
+    table: str, own_shelf: Shelf
+) -> None:
+    asked = {"algorithms": ["random_search"]}
+    search(own_shelf, 4, **asked, evaluations=300)
+    better = pl.col("fitness") + 1e6
+    spoil_part(
+        own_shelf, table, 4,
+        instead_of_the_first
+        if table == "portfolio_members"
+        else lambda rows: rows.with_columns(better),
+    )  # fmt: skip
+
+    smaller = search(own_shelf, 4, LATER, stored=False, **asked, evaluations=2)
+    portfolios, members = with_stored(own_shelf.lakehouse, own_shelf.read(), smaller)
+
+    assert portfolios["fitness"].to_list() == [smaller.results[0].fitness]
+    names_found = [smaller.returns.names[column] for column in smaller.results[0].members]
+    assert members["name"].to_list() == names_found
 
 
 def test_another_measure_takes_the_place_of_the_algorithm_searched(own_shelf: Shelf) -> None:

@@ -31,6 +31,7 @@ from mr_platform.orchestration.strategy_books import (
     wide_rows,
     write_part,
 )
+from mr_platform.portfolio.returns import StrategyReturns
 from mr_platform.portfolio.strategy_headers import StrategyChoice
 from mr_platform_tests.orchestration.small_books import (
     BOOK,
@@ -322,11 +323,18 @@ def test_an_inverted_strategy_has_the_number_of_its_original(shelf: Shelf) -> No
     shelf.load()
     book = shelf.read()
 
-    assert book.number(own) == book.ids[own]
-    assert book.number(f"{names()[0]}_inv") == book.ids[names()[0]]
-    assert book.number(f"{own}_inv") == book.ids[f"{own}_inv"] != book.ids[own]
+    def numbers(*renamed: tuple[str, str]) -> dict[str, int]:
+        told = tuple(dict(renamed).get(name, name) for name in book.returns.names)
+        found = StrategyReturns(book.returns.pnl, told, book.returns.dates)
+        return dict(zip(told, book.numbers(found), strict=True))
+
+    assert numbers() == book.ids
+    assert numbers((names()[0], f"{names()[0]}_inv"))[f"{names()[0]}_inv"] == book.ids[names()[0]]
+    both = numbers((own, f"{own}_inv"), (f"{own}_inv", f"{own}_inv_inv"))
+    assert both[f"{own}_inv"] == book.ids[own]
+    assert both[f"{own}_inv_inv"] == book.ids[f"{own}_inv"]
     with pytest.raises(KeyError):
-        book.number("nobody")
+        numbers((own, "nobody"))
 
 
 def test_units_and_zones_do_not_mix(shelf: Shelf) -> None:
@@ -408,6 +416,43 @@ def test_only_chosen_strategies_are_stored(shelf: Shelf) -> None:
     }
     files = read_part(shelf.lakehouse, STRATEGY_FILES, BOOK)
     assert files["excluded"].to_list() == [12 - shelf.read().returns.strategies]
+
+
+def declare_own(shelf: Shelf, text: str) -> None:
+    (shelf.landing.folder / BOOK / "book.yaml").write_text(text)
+
+
+def test_a_strategy_that_the_book_excludes_leaves_it_and_comes_back(shelf: Shelf) -> None:
+    shelf.land("january.csv", of_month(SHEET, "2024-01"))
+    shelf.land("gone.csv", SHEET.select("Date", other=pl.col(names()[0])))
+    shelf.load()
+    before = shelf.values()
+    (shelf.landing.folder / BOOK / "gone.csv").unlink()
+    declare_own(shelf, "exclude: ['SENSEX *']\n")
+
+    shelf.load()
+
+    kept = [name for name in (*names(), "other") if not name.startswith("SENSEX ")]
+    assert set(shelf.read().returns.names) == set(kept)
+    # a file that is gone takes nothing with it, nor does what is excluded beside it
+    assert_frame_equal(shelf.values(), before.filter(pl.col("name").is_in(kept)))
+
+    declare_own(shelf, "include: ['*']\n")
+    shelf.load()
+    assert_frame_equal(shelf.values(), before)
+
+
+def test_dates_misread_before_are_not_left_beside_the_right_ones(shelf: Shelf) -> None:
+    days = ["03-01-2024", "04-01-2024", "05-01-2024"]
+    shelf.land("year.csv", SHEET.head(3).with_columns(Date=pl.Series(days), Day=None))
+    declare_own(shelf, "date_format: '%m-%d-%Y'\n")
+    shelf.load()
+    before = shelf.values()
+
+    declare_own(shelf, "date_format: '%d-%m-%Y'\n")
+    with pytest.raises(InputFileError, match="gave 3 rows other dates"):
+        shelf.load()
+    assert_frame_equal(shelf.values(), before)
 
 
 def test_cells_without_a_number_are_counted_located_and_told(shelf: Shelf) -> None:

@@ -16,6 +16,7 @@ from mr_platform.orchestration.strategy_watch import (
     changed_books,
     due_again,
     remember_book,
+    remember_settled,
     remember_try,
     run_key,
     stamp_of,
@@ -108,6 +109,17 @@ def test_what_failed_is_due_again_after_longer_and_longer_pauses_and_then_never(
     assert list(TRY_AGAIN_SECONDS) == sorted(set(TRY_AGAIN_SECONDS))
 
 
+def test_what_is_settled_is_not_asked_for_again_until_its_content_changes() -> None:
+    memory = remember_book(StrategyMemory(), "sensex", "stamp", A, asked=True)
+    assert memory.books["sensex"].open
+    memory = remember_settled(memory, {"sensex"})
+    assert not memory.books["sensex"].open
+    assert due_again(memory, {"sensex": 0.0}, 1e9) == []
+    assert StrategyMemory.parse(memory.text()) == memory
+    memory = remember_book(memory, "sensex", "other", B, asked=True)
+    assert due_again(memory, {"sensex": 0.0}, 1e9) == ["sensex"]
+
+
 def test_another_content_may_be_tried_anew() -> None:
     memory = remember_try(
         remember_book(StrategyMemory(), "sensex", "stamp", A, asked=True), "sensex"
@@ -121,6 +133,8 @@ def test_a_cursor_of_before_tries_were_counted_is_read() -> None:
     text = json.dumps({"books": {"sensex": ["stamp", A, 4]}, "moving": {}, "told": []})
 
     assert StrategyMemory.parse(text).books == {"sensex": BookMemory("stamp", A, 4, 0)}
+    text = json.dumps({"books": {"sensex": ["stamp", A, 4, 2]}, "moving": {}, "told": []})
+    assert StrategyMemory.parse(text).books == {"sensex": BookMemory("stamp", A, 4, 2, False)}
 
 
 def test_the_memory_survives_its_cursor() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mr_platform.pictures.portfolio_page import FOLDED_ROWS, Origin, portfolio_page
-from mr_platform.pictures.portfolio_picture import PortfolioPicture
+from mr_platform.pictures import portfolio_page as page_module
+from mr_platform.pictures.portfolio_page import FOLDED_ROWS, Origin, ZonesShown, portfolio_page
+from mr_platform.pictures.portfolio_picture import PortfolioPicture, portfolio_pictures
 from mr_platform.portfolio.portfolio_facts import ReportFacts, report_facts
 from mr_platform_tests.pictures.picture_days import SIGNATURE
 from mr_platform_tests.portfolio.found_portfolios import (
@@ -169,10 +170,21 @@ def test_the_best_is_marked_and_a_long_table_folded() -> None:
     assert "<details>" not in page()
 
 
-def test_the_same_report_gives_the_same_page_with_its_own_pictures() -> None:
+def test_the_same_report_gives_the_same_page_with_its_own_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # that they are the same each time is a test of the pictures
     facts = report()
+    asked, pictures = [], portfolio_pictures(facts)
+
+    def drawn_before(drawn_of: ReportFacts) -> tuple[PortfolioPicture, ...]:
+        asked.append(drawn_of)
+        return pictures
+
+    monkeypatch.setattr(page_module, "portfolio_pictures", drawn_before)
     text = portfolio_page(facts, ORIGIN)
     assert text == portfolio_page(facts, ORIGIN)
+    assert [each is facts for each in asked] == [True, True]
     assert len(re.findall(r'<img alt="[^"]+" src="data:image/png;base64,iVBOR', text)) == 5
     read(text)
 
@@ -237,14 +249,19 @@ def test_weights_of_rows_have_a_section_where_rules_weighed_them() -> None:
     assert "all strategies, weighted" in section
     assert "Nothing is scaled back" in section
     assert 'id="weights"' not in page()
+    assert "Raw is every row searched" in section
+    days = page(weighted_report(), zones_added_up=True)
+    assert "Raw is every row searched" not in days
+    assert "the zones of the day at their full size added up by their weights" in days
 
 
 def test_zones_that_were_searched_have_a_section() -> None:
-    text = page(zones=ZONES)
+    text = page(zones=ZonesShown(ZONES, "They were searched for roi & <more>."))
     tags = read(text)
     assert tags.identities[-2:] == ["zones", "convergence"]
     assert "B <late>" in tags.text
     assert "one & two, three" in tags.text
     assert "80.0 %" in tags.text
     assert "0.25" in tags.text
-    assert "hill climbing found for each zone, 20,000 portfolios judged a search, seed 7" in text
+    assert "found for each zone, up to 20,000 portfolios judged a search, seed 7. They were" in text
+    assert "They were searched for roi &amp; &lt;more&gt;." in text

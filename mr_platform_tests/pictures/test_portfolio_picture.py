@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mr_platform.pictures import portfolio_picture
 from mr_platform.pictures.canvas import DPI
 from mr_platform.pictures.equity_plots import Curves
 from mr_platform.pictures.portfolio_picture import (
     WIDTH,
+    PortfolioPicture,
     drawdown_png,
     equity_png,
     portfolio_pictures,
@@ -24,26 +27,47 @@ from mr_platform_tests.portfolio.found_portfolios import (
 )
 
 KINDS = ["equity", "composition", "correlation", "convergence", "sizes"]
+DRAWS = ["_two_curves", "_composition", "_correlation", "_convergence", "_sizes"]
 
 
 def size_of(png: bytes) -> tuple[int, int]:
     return Image.open(io.BytesIO(png)).size
 
 
-def test_pictures_are_named_and_as_wide_as_the_page_and_the_same_each_time() -> None:
-    facts = report()
-    pictures = portfolio_pictures(facts)
+@pytest.fixture(scope="module")
+def pictures() -> tuple[PortfolioPicture, ...]:
+    """Those of a report, drawn once."""
+    return portfolio_pictures(report())
+
+
+@pytest.fixture
+def drawing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, PortfolioPicture]]:
+    """Draw some pictures of a report by name; the others would take seconds, and are left empty."""
+    draws = dict(zip(KINDS, DRAWS, strict=True))
+
+    def drawn_of(facts: ReportFacts, *names: str) -> dict[str, PortfolioPicture]:
+        with monkeypatch.context() as patched:
+            for name in set(KINDS) - set(names):
+                patched.setattr(portfolio_picture, draws[name], lambda *_: b"")
+            return {each.name: each for each in portfolio_pictures(facts) if each.name in names}
+
+    return drawn_of
+
+
+def test_pictures_are_named_and_as_wide_as_the_page_and_the_same_each_time(
+    pictures: tuple[PortfolioPicture, ...],
+) -> None:
     assert [each.name for each in pictures] == KINDS
     assert all(size_of(each.png)[0] == round(WIDTH * DPI) for each in pictures)
-    assert pictures == portfolio_pictures(facts)
+    assert pictures == portfolio_pictures(report())
 
 
 @pytest.mark.parametrize(
     "facts",
     [
         lone_report(np.array([[5.0]])),
-        lone_report(np.array([[5.0, -2.0]])),
-        lone_report(np.full((4, 3), 2.0)),
+        pytest.param(lone_report(np.array([[5.0, -2.0]])), marks=pytest.mark.slow),
+        pytest.param(lone_report(np.full((4, 3), 2.0)), marks=pytest.mark.slow),
         lone_report(np.full((4, 3), -2.0), unit="percent"),
         lone_report(np.zeros((3, 2)), capital=1e6),
     ],
@@ -53,12 +77,13 @@ def test_odd_portfolios_are_drawn(facts: ReportFacts) -> None:
     assert [each.name for each in portfolio_pictures(facts)] == KINDS
 
 
-def test_a_hundred_members_are_drawn_taller() -> None:
+def test_a_hundred_members_are_drawn_taller(
+    drawing: Callable[..., dict[str, PortfolioPicture]],
+) -> None:
     returns = drawn(rows=20, strategies=100)
-    many = {
-        each.name: size_of(each.png)
-        for each in portfolio_pictures(report_facts(returns, [found(*range(100))]))
-    }
+    hundred = report_facts(returns, [found(*range(100))])
+    shown = drawing(hundred, "composition", "correlation")
+    many = {name: size_of(each.png) for name, each in shown.items()}
     assert many["composition"][1] > 14 * DPI
     assert many["correlation"][1] < 12 * DPI
 
@@ -72,8 +97,11 @@ def test_pictures_of_a_run_folder() -> None:
     assert above == equity_png(curves, "size 4 <&% $")
 
 
-def test_the_curves_say_by_which_rows_the_members_were_chosen() -> None:
-    first, held = (portfolio_pictures(facts)[0] for facts in (report(), held_out_report()))
+def test_the_curves_say_by_which_rows_the_members_were_chosen(
+    pictures: tuple[PortfolioPicture, ...],
+    drawing: Callable[..., dict[str, PortfolioPicture]],
+) -> None:
+    first, held = pictures[0], drawing(held_out_report(), "equity")["equity"]
     assert "chosen by these same rows" in first.about
     assert "from 2024-10-10 on, no search saw" in held.about
     assert first.png != held.png

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mr_platform.pictures.equity_plots import amount
 from mr_platform.pictures.portfolio_rows import (
     Figure,
     figure_groups,
@@ -13,7 +16,7 @@ from mr_platform.pictures.portfolio_rows import (
     summary_columns,
 )
 from mr_platform.portfolio.portfolio_facts import ReportFacts
-from mr_platform_tests.portfolio.found_portfolios import lone_report, report
+from mr_platform_tests.portfolio.found_portfolios import lone_report, report, weighted_report
 
 
 def figures(facts: ReportFacts) -> dict[str, Figure]:
@@ -51,6 +54,27 @@ def test_units_follow_the_settings() -> None:
     assert percent["ROI"].unit == "percent"
     assert "capital at work" in capital
     assert "capital at work" not in rupees
+
+
+def test_cash_that_rules_leave_is_told() -> None:
+    facts = weighted_report(capital=1e5)
+    told = figures(facts)
+
+    given = facts.best.allocated
+    assert given > 0
+    assert told["sum of Kelly shares"].portfolio == share(given)
+    assert told["exposure"].portfolio == "62.5 %"
+    assert told["capital utilisation"].portfolio == share(0.625 * given)
+    assert told["capital utilisation"].what.endswith("Kelly shares × exposure; the rest is cash")
+    assert told["capital at work"].portfolio == amount(0.625e5 * given)
+    assert "exposure" not in figures(report(capital=1e5))
+
+
+def test_a_capital_that_rows_tell_is_a_fact_beside_the_figures() -> None:
+    facts = report()
+    assert "capital told by rows" not in figures(facts)
+    told = figures(replace(facts, row_capital=150_000.0))["capital told by rows"]
+    assert (told.portfolio, told.unit) == (amount(150_000.0), "rupees")
 
 
 def test_a_tail_of_one_row_is_called_by_its_name() -> None:

@@ -66,12 +66,18 @@ def held_out_report(rows: int = 10, **settings: object) -> ReportFacts:
     return facts_of(returns, several(), FactSettings(**settings), held_out=later)
 
 
-def weighted_report() -> ReportFacts:
+def weighted_report(**settings: object) -> ReportFacts:
     """Facts of several portfolios over rows of which each fourth is left out, the next halved."""
     returns = drawn()
     weights = RowWeights("by hand", np.tile([0.0, 0.5, 1.0, 1.0], returns.rows // 4))
     by_rules = returns, weights.weighted(returns)
-    return facts_of(weights.kept(returns), several(), by_rules=by_rules)
+    return facts_of(
+        weights.kept(returns),
+        several(),
+        FactSettings(**settings),
+        by_rules=by_rules,
+        exposure=weights.exposure,
+    )
 
 
 def lone_report(pnl: Matrix, *members: int, **settings: object) -> ReportFacts:

@@ -9,7 +9,12 @@ import polars as pl
 import pytest
 
 from mr_platform.errors import InputFileError
-from mr_platform.portfolio.book_sheets import LABELS_SCHEMA, BookSheet, merge_sheets
+from mr_platform.portfolio.book_sheets import (
+    LABELS_SCHEMA,
+    BookSheet,
+    merge_sheets,
+    with_strategies,
+)
 from mr_platform.portfolio.returns import StrategyReturns
 from mr_platform.portfolio.strategy_rows import ROWS_SCHEMA
 from mr_platform.portfolio.strategy_tables import PNL_SCHEMA, join_months
@@ -189,3 +194,15 @@ def test_zones_are_rows_of_their_own():
     )
     assert book.returns.zones == ("A", "B", "A", "B")
     assert matrix(book) == {A: [1, 2, 3, 4]}
+
+
+def test_some_strategies_keep_their_order_and_all_are_not_copied() -> None:
+    returns = StrategyReturns(
+        np.arange(6.0).reshape(2, 3), ("a", "b", "c"), np.array(["2024-01-01", "2024-01-02"], "M8")
+    )
+
+    some = with_strategies(returns, ["c", "a"])
+
+    assert some.names == ("a", "c")
+    assert some.pnl.tolist() == [[0.0, 2.0], [3.0, 5.0]]
+    assert with_strategies(returns, ["c", "b", "a", "z"]) is returns

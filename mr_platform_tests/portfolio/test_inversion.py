@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mr_platform.portfolio.inversion import inverted
+from mr_platform.portfolio.inversion import inverted, originals
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
 from mr_platform.portfolio.strategy_metrics import strategy_metrics
 from mr_platform_tests.portfolio import recorded
@@ -166,3 +166,30 @@ def test_other_rows_are_inverted_alike() -> None:
     assert later.pnl[0].tolist() == [-4.0, -6.0, -2.0], "the rows given stay"
     with pytest.raises(PortfolioError, match="1 strategies are not among these rows, first 'down'"):
         found.alike(returns(up=[1.0], flat_inv=[2.0]))
+
+
+@pytest.mark.parametrize(
+    ("known", "losing"),
+    [
+        ("x y", "x"),
+        ("x x_inv", ""),
+        ("x x_inv", "x x_inv"),
+        ("x x_inv", "x_inv"),
+        ("x_inv y", "x_inv"),
+        ("x_inv y", ""),
+        ("x x_inv x_inv_inv", "x x_inv x_inv_inv"),
+        ("x x_inv x_inv_inv", "x_inv_inv"),
+        ("x x_inv_inv", "x_inv_inv"),
+    ],
+)
+def test_every_column_has_the_strategy_it_was_made_of(known: str, losing: str) -> None:
+    names = known.split()
+    rows = {name: [-3.0, 1.0] if name in losing.split() else [3.0, -1.0] for name in names}
+    found = inverted(returns(**rows))
+    assert found.report.height == len(losing.split())
+
+    made_of = originals(found.returns.names, set(names))
+
+    told = dict(found.report.select("inverted_strategy", "strategy").rows())
+    assert made_of == tuple(told.get(name, name) for name in found.returns.names)
+    assert sorted(made_of) == sorted(names)

@@ -162,8 +162,19 @@ def test_returns_that_have_no_figures(pnl: np.ndarray) -> None:
 
 
 @given(SERIES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_figures_are_those_worked_out_by_loops(series: np.ndarray) -> None:
+    assert_worked_out(series)
+
+
+@pytest.mark.slow
+@given(SERIES)
+@settings(max_examples=500, deadline=None)
+def test_figures_of_many_series_are_those_worked_out_by_loops(series: np.ndarray) -> None:
+    assert_worked_out(series)
+
+
+def assert_worked_out(series: np.ndarray) -> None:
     found = figures(series)
     for place, rows in enumerate(series.tolist()):
         for name, wanted in by_loops(rows).items():

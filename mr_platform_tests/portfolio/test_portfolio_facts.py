@@ -226,6 +226,19 @@ def test_weights_of_rows_are_told_raw_and_weighted() -> None:
     assert report.weighted.equals(told)
 
 
+def test_cash_that_rules_leave_is_not_at_work() -> None:
+    rows = drawn()
+    weights = RowWeights("by hand", np.tile([0.0, 0.5, 1.0, 1.2], rows.rows // 4))
+    kept = weights.kept(rows)
+    facts = portfolio_facts(kept, found(0, 2, 3), exposure=weights.exposure)
+
+    assert facts.exposure == 0.625
+    assert facts.allocated > 0
+    assert facts.utilisation == pytest.approx(0.625 * facts.members["kelly_share"].sum())
+    whole = portfolio_facts(kept, found(0, 2, 3))
+    assert (whole.exposure, whole.utilisation) == (1.0, facts.allocated)
+
+
 def test_rows_of_other_strategies_are_refused() -> None:
     returns = drawn()
     other = weekly(returns.pnl[:, ::-1], tuple(reversed(returns.names)))

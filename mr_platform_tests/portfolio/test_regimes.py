@@ -158,13 +158,34 @@ def test_multipliers_of_labels_and_others_in_their_place():
 
 def test_unknown_labels_are_an_error_or_weigh_as_declared():
     labels = ["Vol_Crush", "Bullish", None]
-    with pytest.raises(PortfolioError, match=r"2 of 3 rows .* not declared: \(none\), Bullish"):
+    with pytest.raises(PortfolioError) as refused:
         regime_weights(labels, load_regimes())
+    assert refused.value.fault == (
+        "1 of 3 rows have no label of a regime; 1 of 3 rows have a regime that is not declared: "
+        "Bullish"
+    )
+    assert "regimes.yaml" in str(refused.value)
 
     lenient = replace(load_regimes(), unknown_family="neutral")
     found = regime_weights(labels, lenient)
     assert found.weights.tolist() == [1, 1, 1]
     assert found.not_told == 2
+
+
+def test_rows_without_a_label_are_not_told_to_declare_one():
+    with pytest.raises(PortfolioError, match="2 of 2 rows have no label of a regime") as refused:
+        regime_weights([None, None], load_regimes())
+    assert "--regimes" in str(refused.value)
+    assert "regimes.yaml" not in str(refused.value)
+
+
+@pytest.mark.parametrize("factor", [-1.0, np.inf, np.nan])
+def test_multipliers_that_cannot_be_are_refused_with_their_family(factor):
+    with pytest.raises(PortfolioError, match=rf"cannot be: bull × {factor:g}") as refused:
+        # no row of the family is needed for it to be wrong
+        regime_weights(["Vol_Crush"], load_regimes(), {"bull": factor, "bear": 1.0})
+    assert refused.value.misused
+    assert "0 or above" in str(refused.value)
 
 
 def test_rules_together_multiply():

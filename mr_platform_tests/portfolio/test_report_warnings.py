@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mr_platform.portfolio.portfolio_facts import report_facts
-from mr_platform.portfolio.report_warnings import held_out_sentence, report_warnings
+from mr_platform.portfolio.report_warnings import FEW_HELD_OUT, held_out_sentence, report_warnings
 from mr_platform.portfolio.returns import StrategyReturns
 from mr_platform.portfolio.series_facts import FactSettings
 from mr_platform_tests.portfolio.found_portfolios import (
@@ -99,6 +99,21 @@ def test_what_became_of_it_after_the_search_comes_first() -> None:
     gained = sum(roi > 0 for roi in later.table["roi"])
     assert text.endswith(f"{gained} of 4 portfolios gained there")
     assert held_out_sentence(report()) == ""
+
+
+def test_few_dates_that_were_held_out_are_told_to_judge_nothing() -> None:
+    returns = drawn(rows=12)
+    for held, told in ((1, "the last 1 date "), (FEW_HELD_OUT - 1, "the last 9 dates ")):
+        first = 12 - held
+        facts = report_facts(
+            StrategyReturns(returns.pnl[:first], returns.names, returns.dates[:first]),
+            [found(0, 1)],
+            FactSettings(),
+            held_out=StrategyReturns(returns.pnl[first:], returns.names, returns.dates[first:]),
+        )
+        sentence = held_out_sentence(facts)
+        assert sentence.startswith(told)
+        assert sentence.endswith("; so few dates judge nothing")
 
 
 def test_large_amounts_are_told_whole() -> None:

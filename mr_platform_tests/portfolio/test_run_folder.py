@@ -22,7 +22,8 @@ from mr_platform.portfolio.run_folder import (
     read_run,
     run_files,
 )
-from mr_platform.portfolio.run_texts import LoggedError, RunParameters
+from mr_platform.portfolio.run_summary import RunParameters
+from mr_platform.portfolio.run_texts import LoggedError
 from mr_platform.portfolio.strategy_metrics import STRATEGY_FILE_COLUMNS, strategy_metrics
 from mr_platform_tests.portfolio import recorded
 

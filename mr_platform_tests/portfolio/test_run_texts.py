@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -13,15 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mr_platform.errors import InputFileError
-from mr_platform.portfolio import run_texts
+from mr_platform.portfolio import run_summary, run_texts
 from mr_platform.portfolio.inversion import inverted
 from mr_platform.portfolio.returns import PortfolioError, StrategyReturns
 from mr_platform.portfolio.run_texts import (
     INVERSION_LINES,
     BestPortfolio,
     LoggedError,
-    RunParameters,
-    RunSummary,
 )
 from mr_platform.portfolio.strategy_metrics import PORTFOLIO_FILE_LINES, STRATEGY_FILE_COLUMNS
 from mr_platform_tests.portfolio import recorded
@@ -30,31 +27,14 @@ NUMBERS = st.one_of(st.floats(allow_nan=False), st.just(math.inf))
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"), max_size=20)
 FIGURES = dict.fromkeys(PORTFOLIO_FILE_LINES, 1.5)
 SMALL = BestPortfolio("SA", 30.5, FIGURES, ("SENSEX 930-1030 SL7%", 'b, "quoted"', " c "))
-SUMMARY = RunSummary(
-    "20250726_163251", dt.datetime(2025, 7, 26, 16, 54, 13), RunParameters(), "SA", 0.1, ("a", "b")
-)
 TIMES = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2999, 1, 1))
-
-
-@pytest.mark.real_data
-def test_the_recorded_summary_is_read_and_written_the_same(real_data):
-    path = real_data / "strategies" / "optimization_summary_20250726_163251.txt"
-    text = path.read_text("utf-8")
-    found = run_texts.read_summary(text, path.name)
-
-    assert found.run_id == "20250726_163251"
-    assert found.finished == dt.datetime(2025, 7, 26, 16, 54, 13)
-    assert found.parameters == RunParameters()
-    assert (found.method, found.fitness, len(found.members)) == ("SA", 30.45764862187442, 37)
-    assert found.members[0].endswith("SENSEX 1426-1456 SL73%TP32%")
-    assert run_texts.summary_text(found) == text
 
 
 @pytest.mark.real_data
 def test_the_best_portfolio_is_written_as_the_legacy_program_wrote_it(real_data):
     folder = real_data / "strategies"
     name = "optimization_summary_20250726_163251.txt"
-    summary = run_texts.read_summary((folder / name).read_text("utf-8"), name)
+    summary = run_summary.read_summary((folder / name).read_text("utf-8"), name)
     (best,) = (one for one in recorded.recorded_portfolios(folder) if one["size"] == 37)
     figures = {ours: best[theirs] for ours, theirs in PORTFOLIO_FILE_LINES.items()}
     text = run_texts.portfolio_text(
@@ -163,90 +143,11 @@ def test_damaged_portfolios(old, new, fault):
     assert fault in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
-    [
-        ("Date: 2025-07-26", "Date: 26-07-2025", "is no instant"),
-        ("- Mutation Rate: 0.1\n", "", "'- Mutation Rate:' should stand here"),
-        ("Balanced Mode: False", "Balanced Mode: no", "neither True nor False"),
-        ("- Size: 2", "- Size: 3", "2 members are listed, the size is 3"),
-        ("Min Portfolio Size: 35", "Min Portfolio Size: -1", "no whole number"),
-    ],
-)
-def test_damaged_summaries(old, new, fault):
-    text = run_texts.summary_text(SUMMARY)
-    assert old in text
-    with pytest.raises(InputFileError) as refused:
-        run_texts.read_summary(text.replace(old, new, 1), "s.txt")
-    assert fault in str(refused.value)
-
-
-def of_ours(**given_values) -> RunSummary:
-    """A summary of a run of ours."""
-    told = {"population": None, "mutation_rate": None, "generations": None, "penalty_factor": None,
-            "form": "improved", "evaluations": 20_000, "seed": 2024} | given_values  # fmt: skip
-    return replace(SUMMARY, parameters=RunParameters(**told))
-
-
-def test_a_run_of_ours_tells_what_its_algorithm_has():
-    text = run_texts.summary_text(of_ours(mutation_rate=0.03, balanced=True, penalty_factor=2.5))
-    assert text.split("\n")[6:18] == [
-        "Optimization Parameters:",
-        "- Metric: ratio",
-        "- Min Portfolio Size: 35",
-        "- Max Portfolio Size: 60",
-        "- Mutation Rate: 0.03",
-        "- Algorithm Form: improved",
-        "- Evaluations: 20000",
-        "- Seed: 2024",
-        "- Apply ULTA Logic: False",
-        "- Balanced Mode: True",
-        "- Penalty Factor: 2.5",
-        "",
-    ]
-
-
-@pytest.mark.parametrize("optional", ["population", "mutation_rate", "generations", "none"])
-def test_a_run_of_ours_comes_back(optional):
-    given_summary = of_ours() if optional == "none" else of_ours(**{optional: 7})
-    text = run_texts.summary_text(given_summary)
-    assert ("- Population Size: 7" in text) == (optional == "population")
-    assert run_texts.read_summary(text, "s") == given_summary
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"form": None}, {"seed": None}, {"evaluations": None},
-     {"form": None, "seed": None, "evaluations": None}],
-    ids=["form", "seed", "evaluations", "neither program's"],
-)  # fmt: skip
-def test_parameters_that_are_of_neither_program(wrong):
-    with pytest.raises(PortfolioError, match="a run"):
-        of_ours(**wrong)
-
-
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [("- Seed: 2024", "'- Seed:' should stand here"),
-     ("- Evaluations: 20000", "'- Evaluations:' should stand here"),
-     ("- Algorithm Form: improved", "'- Population Size:' should stand here")],
-)  # fmt: skip
-def test_a_run_of_ours_that_lost_a_line(line, fault):
-    text = run_texts.summary_text(of_ours())
-    with pytest.raises(InputFileError, match=fault):
-        run_texts.read_summary(text.replace(f"{line}\n", ""), "s.txt")
-
-
 def test_every_cut_of_a_text_is_noticed():
-    for write, read, given_value in (
-        (run_texts.portfolio_text, run_texts.read_portfolio, SMALL),
-        (run_texts.summary_text, run_texts.read_summary, SUMMARY),
-        (run_texts.summary_text, run_texts.read_summary, of_ours()),
-    ):
-        text = write(given_value)
-        for end in range(len(text)):
-            with pytest.raises(InputFileError):
-                read(text[:end], "p")
+    text = run_texts.portfolio_text(SMALL)
+    for end in range(len(text)):
+        with pytest.raises(InputFileError):
+            run_texts.read_portfolio(text[:end], "p")
 
 
 # -- figures of strategies ---------------------------------------------------------------------
@@ -437,14 +338,3 @@ def test_any_figures_of_strategies_come_back(names, data):
 def test_any_log_comes_back(entries):
     errors = tuple(LoggedError(*entry) for entry in entries if "\r" not in entry[2])
     assert run_texts.read_errors(run_texts.errors_text(errors), "e") == errors
-
-
-@given(TIMES, NUMBERS, NAMES, st.lists(NAMES, min_size=1, max_size=5, unique=True), st.booleans())
-@settings(max_examples=60, deadline=None)
-def test_any_summary_comes_back(at, fitness, method, members, truth):
-    given_summary = RunSummary(
-        f"{at:%Y%m%d_%H%M%S}", at.replace(microsecond=0),
-        RunParameters(mutation_rate=abs(fitness), inverted=truth, balanced=not truth),
-        method, fitness, tuple(members),
-    )  # fmt: skip
-    assert run_texts.read_summary(run_texts.summary_text(given_summary), "s") == given_summary

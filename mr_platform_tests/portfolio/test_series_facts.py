@@ -54,6 +54,24 @@ def test_the_unit_of_risk(settings: dict, unit: str) -> None:
     assert FactSettings(**settings).risk_unit == unit
 
 
+@pytest.mark.parametrize(
+    ("pnl_unit", "capital", "free", "one"),
+    [
+        ("rupees", None, 0.0, 1.0),
+        ("rupees", 2e5, 0.065, 2e5),
+        ("percent", None, 0.065, 100.0),
+        ("percent", 2e5, 0.065, 100.0),
+    ],
+)
+def test_a_risk_free_rate_is_taken_from_fractions_of_a_capital_alone(
+    pnl_unit: str, capital: float | None, free: float, one: float
+) -> None:
+    settings = FactSettings.of_book(pnl_unit, 0.1, capital=capital, risk_free=0.065)
+
+    assert settings == FactSettings(pnl_unit, capital, free, 0.1)
+    assert settings.measured_as_one == one
+
+
 def test_the_universe_is_the_mean_of_all() -> None:
     returns = drawn()
     np.testing.assert_allclose(

@@ -12,8 +12,10 @@ from mr_platform.portfolio.strategy_headers import (
     check_names,
     choose_strategies,
     detect_format,
+    format_of_sheet,
     listed,
 )
+from mr_platform.registry.book_declaration import BookDeclaration
 from mr_platform.registry.strategy_files import load_strategy_files
 
 DECLARED = load_strategy_files()
@@ -108,3 +110,63 @@ def test_a_choice_of_nothing_is_refused(include, exclude):
 def test_long_lists_are_cut_and_counted():
     assert listed([1, "b"]) == "1, 'b'"
     assert listed(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+
+
+def twins():
+    """The declaration with a second format of the header of the first."""
+    legacy = DECLARED.formats["legacy_csv"]
+    other = dataclasses.replace(legacy, name="day_first_csv", date_format="%d-%m-%Y")
+    return dataclasses.replace(DECLARED, formats={**DECLARED.formats, other.name: other})
+
+
+def test_a_header_that_two_formats_fit_alike_is_refused_until_one_is_named():
+    with pytest.raises(UnknownDialectError) as refused:
+        detect_format(["Date", "Day", "S1"], "csv", twins(), "in/s.csv")
+    assert "2 declared formats fit alike: legacy_csv, day_first_csv" in refused.value.fault
+    assert "--format legacy_csv, or format: legacy_csv in book.yaml" in str(refused.value)
+
+    own = BookDeclaration(format="day_first_csv")
+    assert format_of_sheet(["Date", "S1"], "csv", twins(), "s", own).date_format == "%d-%m-%Y"
+    # the more particular one is no twin
+    assert detect_format(FULL, "csv", twins(), "s").name == "enhanced_csv"
+
+
+def test_what_the_book_says_stands_in_the_place_of_its_format():
+    own = BookDeclaration(date_format="%d/%m/%Y", confidence_unit="fraction")
+
+    assert format_of_sheet(["Date", "S1"], "csv", DECLARED, "s", own).date_format == "%d/%m/%Y"
+    full = format_of_sheet(FULL, "csv", DECLARED, "s", own)
+    assert (full.name, full.date_format, full.confidence_unit) == (
+        "enhanced_csv", "%d/%m/%Y", "fraction",
+    )  # fmt: skip
+
+
+def test_a_named_format_takes_further_metadata_whose_unit_is_declared():
+    columns = ["Date", "market_regime", "Regime_Confidence_%", "S1"]
+    with pytest.raises(UnknownDialectError, match="--format legacy_csv"):
+        detect_format(columns, "csv", DECLARED, "s")
+    named = BookDeclaration(format="legacy_csv")
+    with pytest.raises(UnknownDialectError) as refused:
+        format_of_sheet(columns, "csv", DECLARED, "s", named)
+    assert "of which legacy_csv does not declare the confidence_unit" in refused.value.fault
+    assert "--confidence-unit; it is never guessed" in str(refused.value)
+
+    own = named.updated(BookDeclaration(confidence_unit="percent"))
+    assert format_of_sheet(columns, "csv", DECLARED, "s", own).confidence_unit == "percent"
+
+
+@pytest.mark.parametrize(
+    ("columns", "container", "told"),
+    [
+        (["Dates", "S1"], "csv", "lacks 'Date' of legacy_csv, which its book names"),
+        (["Date", "S1"], "parquet", "is a parquet file, legacy_csv, which its book names, is of"),
+        (["Date", "regime_confidence", "Regime_Confidence_%", "S1"], "csv",
+         "several columns that mean regime_confidence: 'regime_confidence', 'Regime_Confidence_%'"),
+    ],
+)  # fmt: skip
+def test_a_named_format_that_does_not_fit_is_told(columns, container, told):
+    own = BookDeclaration(format="legacy_csv", confidence_unit="percent")
+    with pytest.raises(UnknownDialectError) as refused:
+        format_of_sheet(columns, container, DECLARED, "s", own)
+    assert told in refused.value.fault
+    assert refused.value.next_step

@@ -167,3 +167,28 @@ def test_dates_without_trading_are_told_once():
 
     assert days_without_trading(found) == [dt.date(2023, 1, 26), dt.date(2023, 1, 28)]
     assert days_without_trading(found.clear()) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "step"),
+    [
+        ({"Date": ["2023-01-02"]}, "--date-format %Y-%m-%d, or date_format in book.yaml"),
+        ({"start_time": ["9h15"]}, "--time-format %H:%M, or time_format in book.yaml"),
+        ({CONFIDENCE: ["101"]}, "--confidence-unit fraction, or confidence_unit in book.yaml"),
+        (
+            {"Market_regime_transition_threshold": ["30"]},
+            "--threshold-unit percent, or threshold_unit in book.yaml",
+        ),
+        ({"Date": ["02-01-23"]}, "--date-format FORM"),
+    ],
+)
+def test_the_next_step_of_a_bad_label_is_an_option_that_a_person_can_give(labels, step):
+    with pytest.raises(InputFileError) as refused:
+        rows(FULL, **labels)
+    assert step in str(refused.value.next_step)
+
+
+def test_a_setting_of_the_book_is_told_as_the_books():
+    own = dataclasses.replace(FULL, date_format="%Y/%m/%d", of_the_book=frozenset({"date_format"}))
+    with pytest.raises(InputFileError, match="form %Y/%m/%d that the book declares"):
+        rows(own, Date=["02-01-2023"])

@@ -20,6 +20,7 @@ from mr_platform.portfolio.strategy_sheets import (
     read_frame_sheet,
     read_text_sheet,
 )
+from mr_platform.registry.book_declaration import BookDeclaration
 from mr_platform.registry.strategy_files import StrategyLimits, load_strategy_files
 
 DECLARED = load_strategy_files()
@@ -384,3 +385,42 @@ def test_the_unit_that_a_file_says_is_taken_before_that_of_its_format():
     assert [unit(None), unit("rupees"), unit("percent")] == ["rupees", "rupees", "percent"]
     with pytest.raises(InputFileError, match=r"values are in 'lots'. Units: rupees, percent"):
         unit("lots")
+
+
+@pytest.mark.parametrize(
+    ("text", "choice", "step"),
+    [
+        ("Date,a,b\n2024-01-01,x,1\n", None, "--exclude 'a'"),
+        ("Date,a,b\n2024-01-01,x,1\n2024-01-02,2,1\n", None, "--missing-in-strategy SHARE"),
+        (
+            "Date,a,b\n2024-01-01,x,1\n2024-01-02,2,1\n",
+            StrategyChoice(limits=StrategyLimits(1e12, 0.9, 0.1)),
+            "--missing-in-all SHARE",
+        ),
+        ("Date,a\n2024-01-01,1\n", StrategyChoice(include=("b",)), "--include, --exclude"),
+    ],
+)
+def test_what_a_person_can_do_about_too_many_bad_cells_is_an_option(text, choice, step):
+    with pytest.raises(InputFileError) as refused:
+        sheet(text, choice)
+    assert step in str(refused.value.next_step)
+
+
+def test_strategies_that_the_choice_leaves_out_are_named():
+    read = sheet("Date,b,a 1,x\n2024-01-01,1,2,3\n", StrategyChoice(include=("a*",)))
+    assert read.left_out == ("b", "x")
+    assert sheet("Date,b\n2024-01-01,1\n").left_out == ()
+
+
+def test_a_book_may_not_contradict_the_unit_that_a_file_says():
+    frame = pl.DataFrame({"Date": ["2024-01-01"], "a": [1.0]})
+
+    def read(unit):
+        return read_frame_sheet(
+            frame.columns, [frame], place="s", declared=DECLARED, pnl_unit="percent",
+            choice=StrategyChoice(own=BookDeclaration(pnl_unit=unit)),
+        )  # fmt: skip
+
+    assert read("percent").account.pnl_unit == "percent"
+    with pytest.raises(InputFileError, match="values are in percent, its book declares rupees"):
+        read("rupees")

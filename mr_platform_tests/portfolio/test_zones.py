@@ -252,8 +252,19 @@ def cases(draw):
 
 
 @given(cases(), st.sampled_from(METRICS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_ordinary_evaluator_gives_the_legacy_zone_fitness(case, metric):
+    assert_legacy_zone_fitness(case, metric)
+
+
+@pytest.mark.slow
+@given(cases(), st.sampled_from(METRICS))
+@settings(max_examples=400, deadline=None)
+def test_the_ordinary_evaluator_gives_the_legacy_zone_fitness_of_many_cases(case, metric):
+    assert_legacy_zone_fitness(case, metric)
+
+
+def assert_legacy_zone_fitness(case, metric):
     over, members, weights = case
     zones = sorted(set(over.zones) - {OUTSIDE, "nan", ""})
     if not zones:

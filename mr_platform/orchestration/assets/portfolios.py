@@ -25,7 +25,7 @@ from mr_platform.orchestration.book_freshness import (
     MADE_OF,
     PORTFOLIO_REPORT,
     ZONE_PORTFOLIOS,
-    made_of,
+    BookAge,
 )
 from mr_platform.orchestration.book_partitions import (
     BOOK,
@@ -55,7 +55,7 @@ from mr_platform.registry.portfolio_tables import load_portfolio_tables
 
 GROUP = "portfolio"
 OWNERS = ["team:portfolio"]
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised with every change of code that changes a stored number."""
 
 CORRELATION_TABLES = ("correlation_summary", "correlated_pairs", "strategy_neighbours")
@@ -168,7 +168,10 @@ def strategy_metrics(
     """Figures of every strategy of the book."""
     with retries_told_apart():
         book = read_book(lakehouse, context.partition_key)
-        rows = book_figures.metric_rows(book, settings.load().portfolio.kelly_cap)
+        asked = settings.load().portfolio
+        rows = book_figures.metric_rows(
+            book, asked.kelly_cap, capital=asked.capital, risk_free=asked.risk_free
+        )
         version = write_part(lakehouse, "strategy_metrics", rows, book.book)
     best = rows.sort("ratio", descending=True, nulls_last=True).head(5)
     return dg.MaterializeResult(
@@ -270,7 +273,7 @@ def search_portfolios(
             chosen.zones,
             at=dt.datetime.now(dt.UTC),
         )
-        kept = with_stored(lakehouse, name, size_key(size), *outcome.rows(book))
+        kept = with_stored(lakehouse, book, outcome)
         tables = dict(zip(PORTFOLIO_TABLES, kept, strict=True))
         versions = {
             table: write_part(lakehouse, table, rows, name, size_key(size))
@@ -368,10 +371,11 @@ def portfolio_report(
     loaded = settings.load()
     with retries_told_apart():
         # noted before it is drawn: what is stored meanwhile makes it old, never new
-        shown = made_of(lakehouse, read_book(lakehouse, context.partition_key))
+        shown = BookAge(lakehouse, context.partition_key).made_of()
         written = book_report.write_report(
             lakehouse, context.partition_key, loaded.portfolio_reports_dir,
-            kelly_cap=loaded.portfolio.kelly_cap,
+            kelly_cap=loaded.portfolio.kelly_cap, capital=loaded.portfolio.capital,
+            risk_free=loaded.portfolio.risk_free,
         )  # fmt: skip
     return dg.MaterializeResult(
         metadata={

@@ -434,7 +434,8 @@ BOOK_RULES: tuple[BookRule, ...] = (
     ),
     BookRule(
         ZONE_PORTFOLIOS, "zones_are_current",
-        "Zones were searched on the returns that are stored now; asked at each load, too.",
+        "Zones were searched on the returns that are stored now, and as the portfolios that count: "
+        "by their measure, dates and rules of regimes; asked at each load, too.",
         False, lambda facts: _of_now(facts.age.zones()),
     ),
     BookRule(
@@ -444,7 +445,7 @@ BOOK_RULES: tuple[BookRule, ...] = (
     ),
     BookRule(
         PORTFOLIO_REPORT, "report_is_current",
-        "The page shows what is stored now; asked at each load, too.",
+        "The page is there and shows what is stored and counts now; asked at each load, too.",
         False, lambda facts: _of_now(facts.age.report(facts.told.get(PORTFOLIO_REPORT))),
     ),
 )  # fmt: skip

@@ -36,7 +36,7 @@ def fitness_errors(
     """
     # what older portfolios were worth, the returns and files of now do not tell
     of_now = stored.filter(pl.col("data_key") == data_key(book)).to_dicts()
-    current = [row for row in of_now if not Measure.of_row(row).lacking(book)]
+    current = [row for row in of_now if Measure.of_row(row).is_of(book)]
     if stored.height and not current:
         other = "balanced by other files" if of_now else "searched on other returns"
         return Judgement(True, f"all were {other}: nothing to compare")
@@ -76,29 +76,39 @@ def _reference(book: StoredBook, row: Mapping[str, Any], names: Sequence[str]) -
 
 
 def beats_chance(stored: pl.DataFrame) -> Judgement:
-    """Whether no algorithm found less than random search.
+    """Whether no algorithm found less than random search was allowed to find.
+
+    Fitnesses are compared where both were found on the same returns, by the same measure and with
+    the same number of evaluations allowed; the sentence names those that were not compared.
 
     Args:
         stored: Rows of ``portfolios``, of one size.
     """
-    told = stored.with_columns(pl.col("balance").fill_null(NO_BALANCE))
+    known = stored.with_columns(pl.col("balance").fill_null(NO_BALANCE))
     drawn = pl.col("algorithm") == "random_search"
-    # fitnesses are compared on the same returns and by the same measure alone
-    same = [*MEASURE_COLUMNS, "preparation", "data_key"]
-    by_chance = told.filter(drawn).select(*same, chance="fitness")
-    others = told.filter(~drawn)
+    same = [*MEASURE_COLUMNS, "preparation", "data_key", "budget"]
+    by_chance = known.filter(drawn).select(*same, chance="fitness")
+    others = known.filter(~drawn)
     compared = others.join(by_chance, on=same, how="inner")
     if by_chance.is_empty() or others.is_empty():
         absent = "no random search" if by_chance.is_empty() else "nothing but random search"
         return Judgement(True, f"{absent} among the algorithms: nothing to compare")
     if compared.is_empty():
         return Judgement(
-            True, "random search judged by another measure or on other returns: nothing to compare"
+            True,
+            "random search judged by another measure, on other returns or with another number of "
+            "evaluations: nothing to compare",
         )
+    apart = others.join(by_chance, on=same, how="anti")["algorithm"].to_list()
     worse = compared.filter(pl.col("fitness") < pl.col("chance"))["algorithm"].to_list()
-    return Judgement(
-        not worse,
+    told = (
         f"below random search: {', '.join(worse)}"
         if worse
-        else f"{compared.height} algorithms are not below random search",
+        else f"{compared.height} algorithms are not below random search"
     )
+    if apart:
+        told += (
+            f"; not compared, being of another measure, other returns or another number of "
+            f"evaluations: {', '.join(apart)}"
+        )
+    return Judgement(not worse, told)

@@ -9,21 +9,25 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from mr_platform.config.settings import Settings
 from mr_platform.orchestration.assets.portfolios import (
     CORRELATION_TABLES,
     INPUT_FINGERPRINT,
     PORTFOLIO_ASSETS,
     ROWS,
 )
+from mr_platform.orchestration.book_figures import metric_rows
 from mr_platform.orchestration.book_files import book_fingerprint
 from mr_platform.orchestration.strategy_books import BOOK_TABLES, read_part
 from mr_platform.registry.portfolio_tables import load_portfolio_tables
 from mr_platform_tests.orchestration.book_graph import BookGraph, open_books
+from mr_platform_tests.orchestration.conftest import QuickSettings
 from mr_platform_tests.orchestration.small_books import (
     BOOK,
     ODD_NAMES,
     names,
     of_month,
+    plain_pages,
     sheet,
 )
 
@@ -166,6 +170,29 @@ def test_known_correlations_come_from_the_cache(graph: BookGraph) -> None:
 
     assert again["cache"] != before["cache"]
     assert again["mean"] == before["mean"]
+
+
+def test_capital_and_risk_free_rate_of_the_settings_reach_figures_and_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = QuickSettings.load
+
+    def measured(self: QuickSettings) -> Settings:
+        found = plain(self)
+        asked = {"capital": 2e5, "risk_free": 0.065}
+        return found.model_copy(update={"portfolio": found.portfolio.model_copy(update=asked)})
+
+    monkeypatch.setattr(QuickSettings, "load", measured)
+    with plain_pages(), open_books(tmp_path / "home") as opened:
+        opened.shelf.land("year.csv", SHEET)
+        assert [run.fault for run in (opened.load(), opened.search(3))] == [None, None]
+        assert opened.report().fault is None
+        warnings = opened.metadata("portfolio_report", BOOK)["warnings"]
+        stored = read_part(opened.shelf.lakehouse, "strategy_metrics", BOOK)
+        expected = metric_rows(opened.shelf.read(), capital=2e5, risk_free=0.065)
+
+    assert stored["sharpe"].to_list() == expected["sharpe"].to_list()
+    assert not any("no capital is given" in warning for warning in warnings)
 
 
 def test_nothing_is_made_of_a_book_that_is_not_stored(graph: BookGraph) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from mr_platform.orchestration.checks.search_verdicts import beats_chance, fitness_errors
 from mr_platform.orchestration.checks.verdicts import Judgement
 from mr_platform.orchestration.strategy_books import read_part
-from mr_platform_tests.orchestration.small_books import BOOK, Shelf, names, search, sheet
+from mr_platform_tests.orchestration.small_books import (
+    BOOK,
+    Shelf,
+    come_from,
+    names,
+    search,
+    sheet,
+)
 
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -72,6 +81,17 @@ def test_files_that_are_gone_leave_nothing_to_compare(shelf: Shelf) -> None:
     assert [told for _, told in errors] == ["hill_climbing (improved)"]
 
 
+def test_files_that_strategies_have_left_leave_nothing_to_compare(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    moved = shelf.copied(tmp_path / "home")
+    come_from(moved, names()[:2], "august.csv")
+
+    found = fitness_errors(moved.read(), *tables(moved))
+
+    assert found == Judgement(True, "all were balanced by other files: nothing to compare")
+
+
 def of_chance(stored: pl.DataFrame, **values: object) -> pl.DataFrame:
     """Set values in the row of random search."""
     drawn = pl.col("algorithm") == "random_search"
@@ -88,11 +108,33 @@ def test_chance_is_compared_by_the_same_measure_alone(shelf: Shelf) -> None:
 
     for column, value in {
         "metric": "roi", "correlation_weight": 0.0, "drawdown_threshold": 5.0, "balance": None,
-        "preparation": "{}", "data_key": "other",
+        "preparation": "{}", "data_key": "other", "budget": 61,
     }.items():  # fmt: skip
         found = beats_chance(of_chance(better, **{column: value}))
         assert found.passed, column
-        assert "another measure or on other returns" in found.sentence
+        assert found.sentence == (
+            "random search judged by another measure, on other returns or with another number of "
+            "evaluations: nothing to compare"
+        )
+
+
+def test_algorithms_that_are_not_compared_with_chance_are_named(shelf: Shelf) -> None:
+    stored = tables(shelf)[0]
+    climbed = stored.filter(algorithm="hill_climbing")
+    further = climbed.with_columns(
+        algorithm=pl.lit("genetic"), budget=pl.lit(9_000, dtype=stored.schema["budget"])
+    )
+
+    for fitness, told in (
+        (-1e9, "1 algorithms are not below random search"),
+        (1e9, "below random search: hill_climbing"),
+    ):
+        found = beats_chance(of_chance(pl.concat([stored, further]), fitness=fitness))
+        assert found.passed == (fitness < 0)
+        assert found.sentence == (
+            f"{told}; not compared, being of another measure, other returns or another number of "
+            "evaluations: genetic"
+        )
 
 
 def test_portfolios_from_before_balanced_mode_are_compared_with_those_without(
