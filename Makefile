@@ -118,6 +118,11 @@ bench: $(STAMP) ## Print the benchmarks: ingest against pandas, range runs, feat
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_correlation
 	$(BIN)/python -m mr_platform_tests.benchmarks.bench_search
 
+.PHONY: bench-full
+bench-full: $(STAMP) ## The long forms: 100,000 strategies x 1,000 rows, ten seeds of every search
+	$(BIN)/python -m mr_platform_tests.benchmarks.bench_strategy_files --large
+	$(BIN)/python -m mr_platform_tests.benchmarks.bench_search --full
+
 .PHONY: screenshots
 screenshots: $(STAMP) ## Take the README's pictures from a running UI (needs Chromium on PATH)
 	$(BIN)/python docs/screenshots.py

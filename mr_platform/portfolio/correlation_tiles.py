@@ -64,8 +64,8 @@ class PairSettings:
         bins: Bins of the histogram, equally wide over [-1, 1], the lower edge inside.
         most_pairs: The strongest pairs above the threshold that are listed; None lists all, which
             takes 16 bytes a pair (52 million pairs of 100,000 strategies at 0.7).
-        precision: Of the matrix product; float32 is about twice as fast and changes no result but
-            the rounding of the mean of ``|rho|``.
+        precision: Of the matrix product; float32 halves the time of the product alone and
+            changes no result but the rounding of the mean of ``|rho|``.
 
     A setting outside its range raises a PortfolioError.
     """

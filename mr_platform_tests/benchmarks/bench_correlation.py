@@ -1,21 +1,26 @@
 """Correlation of strategies: all pairs in tiles, and portfolios without a matrix: ``make bench``.
 
-Made strategies of 82 rows: a dozen shared movements, like neighbours, noise. The same tiles are
-timed as bare matrix products beside the pass over all pairs (before and after it, the faster
-counts), as other work on the machine slows both; the share is what the product alone would take
-of the whole. Then portfolios of 37 members and swaps of one member a second.
-
-On a busy machine run it with ``OPENBLAS_NUM_THREADS=1``: threads of the product that wait for
-each other take the time of whoever they wait for.
+The real 2,500 strategies of 82 rows where they lie, and made ones as alike (``made_strategies``) in
+larger numbers, each as the settings of a book ask for it; a process of its own for each, so that
+its peak of memory is its own. The same tiles are made as bare matrix products beside the pass over
+all pairs (before and after it, the faster counts); the share is what the machine's product alone
+takes of the whole. Both are taken in seconds of the processor, which other work on the machine
+changes least. Then portfolios of 37 members and swaps of one member a second.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
+from mr_platform.config.settings import CorrelationSettings
 from mr_platform.portfolio.correlation import (
     mean_correlation,
     member_sums,
@@ -23,86 +28,124 @@ from mr_platform.portfolio.correlation import (
     swapped_correlation,
 )
 from mr_platform.portfolio.correlation_tiles import TILE, PairSettings, Precision, pair_statistics
+from mr_platform_tests.benchmarks.made_strategies import made_returns
 from mr_platform_tests.benchmarks.stopwatch import (
     Stopwatch,
     peak_memory_bytes,
     print_machine,
     print_table,
+    with_threads,
 )
+from mr_platform_tests.conftest import REAL_DATA
+from mr_platform_tests.portfolio.recorded import small_returns
 
-ROWS = 82
+REAL = 2_500
 SIZE = 37
 PORTFOLIOS = 20_000
 REPETITIONS = 3
+LARGE = 50_000
+"""From so many strategies on, one precision is enough unless another is asked for."""
 
 
 def main() -> None:
     """Print the figures."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--strategies", type=int, nargs="+", default=[2_500, 25_000])
-    options.add_argument("--precision", nargs="+", default=["float64", "float32"])
+    options.add_argument(
+        "--strategies", type=int, nargs="+", default=[REAL, 10_000, 25_544, 100_000]
+    )
+    options.add_argument("--precision", nargs="+", help="float64, float32 or both")
     options.add_argument("--tile", type=int, default=TILE)
+    options.add_argument("--threads", type=int, default=1, help="of linear algebra (default: 1)")
+    options.add_argument("--data", type=Path, default=REAL_DATA)
+    options.add_argument("--one", help=argparse.SUPPRESS)
     chosen = options.parse_args()
+    if chosen.one:
+        print(json.dumps(_all_pairs(*chosen.strategies, chosen.one, chosen.tile, chosen.data)))
+        return
+    with_threads(chosen.threads)
     print_machine("numpy")
+    asked = CorrelationSettings()
+    print(
+        f"\nall pairs, 82 rows, tiles of {chosen.tile}; of each strategy {asked.neighbours} "
+        f"neighbours, above {asked.threshold} the strongest {asked.most_pairs:,} pairs"
+    )
     rows = [
-        _all_pairs(count, precision, chosen.tile)
+        _apart(count, precision, chosen)
         for count in sorted(chosen.strategies)
-        for precision in chosen.precision
+        for precision in chosen.precision or ["float64", *(["float32"] if count < LARGE else [])]
     ]
-    print(f"\nall pairs, {ROWS} rows, tiles of {chosen.tile}")
-    header = ["strategies", "precision", "s", "CPU s", "ns a pair", "product s", "GFlop/s", "share"]
-    print_table([*header, "pairs above", "peak GB so far"], rows)
-    _portfolios(min(*chosen.strategies, 2_500))
+    header = ["strategies", "of", "precision", "s", "CPU s", "ns a pair", "product CPU s"]
+    print_table([*header, "GFlop/s", "share", "pairs above", "peak GB"], rows)
+    _portfolios(_returns(REAL, chosen.data)[0])
 
 
-def made_returns(strategies: int) -> np.ndarray:
-    """Rows x strategies; 2 to 0.2 pairs in a hundred are above 0.7, neighbours among them."""
-    rng = np.random.default_rng(1)
-    shared = rng.normal(size=(ROWS, 12))
-    groups = strategies // 50 + 1
-    weights = np.repeat(rng.normal(size=(12, groups)), 50, axis=1)[:, :strategies]
-    return 400 * (shared @ weights + 1.5 * rng.normal(size=(ROWS, strategies)))
+def _returns(strategies: int, data: Path) -> tuple[np.ndarray, str]:
+    folder = data / "strategies"
+    if strategies == REAL and (folder / "test_data_small_2500.csv").is_file():
+        return small_returns(folder).pnl, "real"
+    return made_returns(strategies), "made"
 
 
-def _all_pairs(strategies: int, precision: Precision, tile: int) -> tuple[str, ...]:
-    pnl = made_returns(strategies)
-    watch = Stopwatch()
-    _bare_products(pnl, precision, tile, watch)
-    started = time.process_time()
-    with watch.lap("pass"):
-        found = pair_statistics(pnl, PairSettings(precision=precision), tile=tile)
-    worked = time.process_time() - started
-    _bare_products(pnl, precision, tile, watch)
-    taken, product = watch.median("pass"), min(watch.seconds["product"])
+def _apart(strategies: int, precision: str, chosen: argparse.Namespace) -> list[str]:
+    """One row, measured in a process of its own."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "mr_platform_tests.benchmarks.bench_correlation",
+            "--one", precision, "--strategies", str(strategies), "--tile", str(chosen.tile),
+            "--data", str(chosen.data),
+        ],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )  # fmt: skip
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _all_pairs(strategies: int, precision: Precision, tile: int, data: Path) -> tuple[str, ...]:
+    pnl, kind = _returns(strategies, data)
+    chosen = CorrelationSettings()
+    asked = PairSettings(
+        chosen.threshold, chosen.neighbours, most_pairs=chosen.most_pairs, precision=precision
+    )
+    before = _bare_products(pnl, precision, tile)
+    started, worked = time.perf_counter(), time.process_time()
+    found = pair_statistics(pnl, asked, tile=tile)
+    taken, worked = time.perf_counter() - started, time.process_time() - worked
+    peak = peak_memory_bytes()
+    product = min(before, _bare_products(pnl, precision, tile))
     return (
         f"{strategies:,}",
+        kind,
         precision,
         f"{taken:.2f}",
         f"{worked:.2f}",
-        f"{taken / found.pairs * 1e9:.1f}",
+        f"{worked / found.pairs * 1e9:.1f}",
         f"{product:.2f}",
-        f"{2 * ROWS * found.pairs / product / 1e9:.0f}",
-        f"{product / taken:.0%}",
-        f"{found.above:,}",
-        f"{peak_memory_bytes() / 1e9:.2f}",
+        f"{2 * len(pnl) * found.pairs / product / 1e9:.0f}",
+        f"{product / worked:.0%}",
+        f"{found.above / found.pairs:.2%}",
+        f"{peak / 1e9:.2f}",
     )
 
 
-def _bare_products(pnl: np.ndarray, precision: Precision, tile: int, watch: Stopwatch) -> None:
+def _bare_products(pnl: np.ndarray, precision: Precision, tile: int) -> float:
+    """Seconds of the processor that the products of all tiles take."""
     factors = np.ascontiguousarray(standardised(pnl).T, dtype=precision)
     space = np.empty(tile * tile, dtype=precision)
-    with watch.lap("product"):
-        for start in range(0, len(factors), tile):
-            left = factors[start : start + tile]
-            for other in range(start, len(factors), tile):
-                right = factors[other : other + tile]
-                out = space[: len(left) * len(right)].reshape(len(left), len(right))
-                np.matmul(left, right.T, out=out)
+    started = time.process_time()
+    for start in range(0, len(factors), tile):
+        left = factors[start : start + tile]
+        for other in range(start, len(factors), tile):
+            right = factors[other : other + tile]
+            out = space[: len(left) * len(right)].reshape(len(left), len(right))
+            np.matmul(left, right.T, out=out)
+    return time.process_time() - started
 
 
-def _portfolios(strategies: int) -> None:
+def _portfolios(pnl: np.ndarray) -> None:
     rng = np.random.default_rng(2)
-    z = standardised(made_returns(strategies))
+    z, strategies = standardised(pnl), pnl.shape[1]
     members = np.argsort(rng.random((PORTFOLIOS, strategies), dtype=np.float32), axis=1)[:, :SIZE]
     which = rng.integers(0, PORTFOLIOS, PORTFOLIOS)
     leaving = members[which, rng.integers(0, SIZE, PORTFOLIOS)]

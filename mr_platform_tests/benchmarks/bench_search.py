@@ -1,16 +1,20 @@
 """Search for portfolios: what is judged a second, and how good it gets: ``make bench``.
 
-On the real 2,500 strategies over 82 rows, size 37, fitness of the record, one process, one thread.
-Frozen yardsticks (``baseline_legacy_fitness``, ``baseline_hill_climb``) run beside ours; the
-fastest of several repetitions counts, as other work on the machine slows all of them.
+On the real 2,500 strategies over 82 rows, size 37, fitness of the record, one process, whose linear
+algebra has ``--threads``. Frozen yardsticks (``baseline_legacy_fitness``, ``baseline_hill_climb``)
+run beside ours in the same process; the fastest of several repetitions counts, as other work on the
+machine slows all of them.
 
-Without ``--full`` three seeds a search and 10 s for the long runs: about two minutes.
+Improved forms draw by how good strategies are alone, for which each is judged once: the budget does
+not count that, so the same searches without it stand beside them (``unguided``).
+
+Ten seeds a search, and hill climbing for 2 s and 30 s: five to eight minutes.
+``--full`` (``make bench-full``) takes ten seeds unguided and over time too: about half an hour.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -27,8 +31,11 @@ from mr_platform_tests.benchmarks.stopwatch import (
     peak_memory_bytes,
     print_machine,
     print_table,
+    with_threads,
 )
+from mr_platform_tests.conftest import REAL_DATA
 from mr_platform_tests.portfolio.recorded import golden, small_returns
+from mr_platform_tests.portfolio.search.quality import fitness_over_seeds, unguided
 
 SIZE = 37
 REPETITIONS = 15
@@ -40,25 +47,31 @@ CLIMBED = 20_000
 
 def main() -> None:
     """Print the figures."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--data", type=Path, default=os.environ.get("MR_TEST_DATA", beside))
+    options.add_argument("--data", type=Path, default=REAL_DATA)
     options.add_argument("--evaluations", type=int, nargs="+", default=[1_001, 20_000])
-    options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--seconds", type=float, nargs="+", default=[2.0, 10.0])
+    options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--unguided-seeds", type=int, default=3)
+    options.add_argument("--timed-seeds", type=int, default=1)
+    options.add_argument("--seconds", type=float, nargs="+", default=[2.0, 30.0])
     options.add_argument("--algorithms", nargs="+", default=list(ALGORITHMS))
-    options.add_argument("--full", action="store_true", help="10 seeds; 2 s and 30 s")
+    options.add_argument("--threads", type=int, default=1, help="of linear algebra (default: 1)")
+    options.add_argument("--full", action="store_true", help="as many seeds everywhere")
     chosen = options.parse_args()
-    seeds = 10 if chosen.full else chosen.seeds
-    seconds = [2.0, 30.0] if chosen.full else chosen.seconds
+    with_threads(chosen.threads)
+    seeds = chosen.seeds
+    free, timed = (seeds, seeds) if chosen.full else (chosen.unguided_seeds, chosen.timed_seeds)
     folder = chosen.data / "strategies"
+    if not (folder / "test_data_small_2500.csv").is_file():
+        print(f"no search is measured: {folder} holds no test_data_small_2500.csv (--data)")
+        return
     pnl = small_returns(folder).pnl
     print_machine("numpy")
     _rates(pnl)
     problem = SearchProblem(LegacyFitness().over(pnl), SIZE)
-    _equal_evaluations(problem, chosen.algorithms, chosen.evaluations, seeds)
+    _equal_evaluations(problem, chosen.algorithms, chosen.evaluations, seeds, free)
     _against_the_record(problem, pnl, folder, seeds)
-    _over_time(problem, pnl, seconds, 3 if chosen.full else 1)
+    _over_time(problem, pnl, chosen.seconds, timed)
     print(f"peak memory {peak_memory_bytes() / 1e9:.2f} GB")
 
 
@@ -134,28 +147,37 @@ def _spread(found: list[float]) -> tuple[str, str, str]:
 
 
 def _equal_evaluations(
-    problem: SearchProblem, names: list[str], budgets: list[int], seeds: int
+    problem: SearchProblem, names: list[str], budgets: list[int], seeds: int, free: int
 ) -> None:
+    """Improved forms with equal budgets, by the quality of single strategies and without."""
     for evaluations in budgets:
-        chance = _found(problem, "random_search", evaluations, seeds)[0]
-        rows = []
+        chance = fitness_over_seeds(problem, "random_search", evaluations, max(seeds, free))
+        guided, plain = [], []
         for name in names:
-            found, taken = _found(problem, name, evaluations, seeds)
-            above = sum(ours > theirs for ours, theirs in zip(found, chance, strict=True))
-            rows.append((name, *_spread(found), f"{above} of {seeds}", f"{taken:.2f}"))
-        print(f"fitness with {evaluations:,} evaluations, {seeds} seeds, improved forms")
-        print_table(["algorithm", "median", "min", "max", "above chance", "s a search"], rows)
+            start = time.perf_counter()
+            found = fitness_over_seeds(problem, name, evaluations, seeds)
+            taken = (time.perf_counter() - start) / seeds
+            guided.append((name, *_spread(found), _above(found, chance), f"{taken:.2f}"))
+            found = fitness_over_seeds(problem, name, evaluations, free, **unguided(name))
+            plain.append((name, *_spread(found), _above(found, chance)))
+        strategies = problem.strategies
+        print(
+            f"fitness with {evaluations:,} evaluations, {_seeds(seeds)}, improved forms; guided by "
+            f"{strategies:,} strategies judged alone, which are not counted"
+        )
+        header = ["algorithm", "median", "min", "max", "above chance"]
+        print_table([*header, "s a search"], guided)
+        print(f"the same unguided, {_seeds(free)}: guide 1, of ants beta 0 as well")
+        print_table(header, plain)
 
 
-def _found(
-    problem: SearchProblem, name: str, evaluations: int, seeds: int
-) -> tuple[list[float], float]:
-    start = time.perf_counter()
-    found = [
-        run_search(algorithm(name), problem, Budget(evaluations), seed).fitness
-        for seed in range(seeds)
-    ]
-    return found, (time.perf_counter() - start) / seeds
+def _seeds(count: int) -> str:
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def _above(found: list[float], chance: list[float]) -> str:
+    above = sum(ours > theirs for ours, theirs in zip(found, chance, strict=False))
+    return f"{above} of {len(found)}"
 
 
 def _against_the_record(problem: SearchProblem, pnl: np.ndarray, folder: Path, seeds: int) -> None:
@@ -171,12 +193,9 @@ def _against_the_record(problem: SearchProblem, pnl: np.ndarray, folder: Path, s
     }
     rows = []
     for run in golden(folder)["algorithm_runs_seed42_size37"]:
-        name, budget = short[run["alg"]], Budget(run["evals"])
+        name = short[run["alg"]]
         forms = [
-            [
-                run_search(algorithm(name, form), problem, budget, seed).fitness
-                for seed in range(seeds)
-            ]
+            fitness_over_seeds(problem, name, run["evals"], seeds, form)
             for form in ("legacy", "improved")
         ]
         medians = [f"{statistics.median(found):.2f}" for found in forms]
@@ -188,28 +207,36 @@ def _against_the_record(problem: SearchProblem, pnl: np.ndarray, folder: Path, s
     ]
     told = f"{statistics.median(frozen):.2f}"
     rows.append(("greedy annealing (frozen)", "1,001", told, "", ""))
-    print(f"the legacy program, one seeded run, and our forms, median of {seeds} seeds")
+    print(f"the legacy program, one seeded run, and our forms, median of {_seeds(seeds)}")
     print_table(["algorithm", "evaluations", "program", "our legacy", "our improved"], rows)
 
 
 def _over_time(problem: SearchProblem, pnl: np.ndarray, seconds: list[float], seeds: int) -> None:
     rows = []
+    found: dict[str, list[float]] = {}
     for seed in range(1, 1 + seeds):
         start = time.perf_counter()
         fitness = baseline_hill_climb.climb(pnl, SIZE, seed, 420_000)[1]
         taken = time.perf_counter() - start
-        rows.append(
-            ("plain numpy hill climb (frozen)", f"{taken:.1f}", "420,000", f"{fitness:.1f}")
-        )
+        search = "plain numpy hill climb (frozen)"
+        rows.append((search, f"{seed}", f"{taken:.1f}", "420,000", f"{fitness:.1f}"))
+        found.setdefault(search, []).append(fitness)
         for limit in seconds:
             for name in ("hill_climbing", "simulated_annealing"):
                 start = time.perf_counter()
                 result = _timed(problem, name, seed, limit)
                 taken = time.perf_counter() - start
+                search = f"{name}, {limit:g} s"
                 told = f"{result.evaluations:,}", f"{result.fitness:.1f}"
-                rows.append((f"{name}, {limit:g} s", f"{taken:.1f}", *told))
-    print("fitness over time")
-    print_table(["search", "seconds", "evaluations", "fitness"], rows)
+                rows.append((search, f"{seed}", f"{taken:.1f}", *told))
+                found.setdefault(search, []).append(result.fitness)
+    print(f"fitness over time, {_seeds(seeds)}")
+    if seeds > 1:
+        print_table(
+            ["search", "median", "min", "max"],
+            [(search, *_spread(fitness)) for search, fitness in found.items()],
+        )
+    print_table(["search", "seed", "seconds", "evaluations", "fitness"], sorted(rows))
 
 
 def _timed(problem: SearchProblem, name: str, seed: int, seconds: float) -> SearchResult:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +55,42 @@ def peak_memory_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process now; its peak where the system does not tell it."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text("utf-8").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+    return peak_memory_bytes()
+
+
+_THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+def environment_of(environment: Mapping[str, str], threads: int = 1) -> dict[str, str]:
+    """The environment of a process whose linear algebra takes so many threads."""
+    return {**environment, **dict.fromkeys(_THREADS, str(threads))}
+
+
+def with_threads(threads: int) -> None:
+    """Give the linear algebra of this process so many threads and print it.
+
+    Libraries read their variables when they are loaded: where those differ, the process begins
+    anew, with the same arguments.
+    """
+    wanted = environment_of(os.environ, threads)
+    if any(os.environ.get(name) != wanted[name] for name in _THREADS):
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
+    print(f"linear algebra: {threads} thread{'' if threads == 1 else 's'}, for all that follows")
 
 
 def print_machine(*packages: str) -> None:

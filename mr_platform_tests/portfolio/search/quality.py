@@ -9,12 +9,27 @@ from mr_platform.portfolio.search.engine import Budget, Form, run_search
 from mr_platform.portfolio.search.problem import SearchProblem
 
 
+def unguided(name: str) -> dict[str, float]:
+    """Parameters with which an algorithm takes no notice of how good strategies are alone.
+
+    Ranking all of them judges each once, which no budget counts.
+    """
+    if name == "random_search":
+        return {}
+    return {"guide": 1.0} | ({"beta": 0.0} if name == "ant_colony" else {})
+
+
 def fitness_over_seeds(
-    problem: SearchProblem, name: str, evaluations: int, seeds: int, form: Form = "improved"
+    problem: SearchProblem,
+    name: str,
+    evaluations: int,
+    seeds: int,
+    form: Form = "improved",
+    **given: float,
 ) -> list[float]:
     """Fitness that an algorithm reaches with each seed."""
     return [
-        run_search(algorithm(name, form), problem, Budget(evaluations), seed).fitness
+        run_search(algorithm(name, form, **given), problem, Budget(evaluations), seed).fitness
         for seed in range(seeds)
     ]
 

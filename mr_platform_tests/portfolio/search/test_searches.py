@@ -12,13 +12,15 @@ from mr_platform.portfolio.fitness import LegacyFitness
 from mr_platform.portfolio.returns import PortfolioError
 from mr_platform.portfolio.search import searches
 from mr_platform.portfolio.search.algorithms import ALGORITHMS
-from mr_platform.portfolio.search.engine import Budget
+from mr_platform.portfolio.search.engine import Budget, SearchResult
 from mr_platform.portfolio.search.searches import Search, run_searches, seed_of
 from mr_platform_tests.portfolio.held_arrays import HeldArrays
 from mr_platform_tests.portfolio.search.made_problems import balanced, made_problem, made_returns
 
 EVALUATOR = LegacyFitness().over(made_returns(30, 40))
 SEARCHES = [Search(name, size) for name in ALGORITHMS for size in (4, 5)]
+LEGACY = Search("simulated_annealing", 4, "legacy", {"steps": 90})
+BUDGET = Budget(300)
 
 
 def _told(results) -> list:
@@ -28,12 +30,16 @@ def _told(results) -> list:
     ]
 
 
-def test_one_and_several_workers_agree() -> None:
-    budget = Budget(400)
-    wanted = [*SEARCHES, Search("simulated_annealing", 4, "legacy", {"steps": 90})]
-    alone = run_searches(EVALUATOR, wanted, budget, 5)
+@pytest.fixture(scope="module")
+def alone() -> tuple[SearchResult, ...]:
+    """What this process alone finds."""
+    return run_searches(EVALUATOR, [*SEARCHES, LEGACY], BUDGET, 5)
+
+
+def test_one_and_several_workers_agree(alone: tuple[SearchResult, ...]) -> None:
     told = []
-    shared = run_searches(EVALUATOR, wanted, budget, 5, workers=2, on_result=told.append)
+    wanted = [*SEARCHES, LEGACY]
+    shared = run_searches(EVALUATOR, wanted, BUDGET, 5, workers=2, on_result=told.append)
     assert _told(shared) == _told(alone) == _told(told)
     assert alone[-1].evaluations == 91
     states = [
@@ -55,7 +61,7 @@ def test_balanced_mode_and_candidates_reach_the_workers() -> None:
 
 @pytest.mark.parametrize("arrays", [CpuArrays(), HeldArrays()], ids=["numpy", "device"])
 def test_batches_of_a_device_find_the_same_in_this_process_alone(
-    arrays: Arrays, monkeypatch: pytest.MonkeyPatch
+    arrays: Arrays, alone: tuple[SearchResult, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searches, "_elsewhere", None)  # another process has no device
     on_device = ArrayEvaluator(LegacyFitness(), made_returns(30, 40), arrays)
@@ -65,13 +71,11 @@ def test_batches_of_a_device_find_the_same_in_this_process_alone(
         ArrayEvaluator, "evaluate", lambda self, members: batches.append(1) or judge(self, members)
     )
 
-    found = run_searches(on_device, SEARCHES, Budget(400), 5, workers=4)
+    found = run_searches(on_device, SEARCHES, BUDGET, 5, workers=4)
 
     assert len(batches) > len(SEARCHES), "batches are judged on the device"
-    monkeypatch.undo()
-    expected = run_searches(EVALUATOR, SEARCHES, Budget(400), 5)
     assert [(one.members.tolist(), one.fitness) for one in found] == [
-        (one.members.tolist(), one.fitness) for one in expected
+        (one.members.tolist(), one.fitness) for one in alone[:-1]
     ], "to the bit: what is kept is judged by the processor"
 
 
