@@ -114,7 +114,7 @@ def fitted_zones(rows: pl.DataFrame) -> list[str]:
     return [
         f"zone {listing(fitted)}: ROI is more than {FITTED_RATIO:g} times the deepest fall: "
         "members were chosen until their losses on these rows cancelled; other rows will not be so "
-        "kind (--holdout shows by how much)"
+        "kind (`mr portfolio optimize --holdout` shows by how much for whole days)"
     ]
 
 
