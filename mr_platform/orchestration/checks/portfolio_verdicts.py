@@ -26,6 +26,7 @@ from mr_platform.orchestration.book_freshness import (
     ZONE_PORTFOLIOS,
     BookAge,
 )
+from mr_platform.orchestration.book_measure import Measure
 from mr_platform.orchestration.book_parity import compare_book, holds_recorded
 from mr_platform.orchestration.book_search import data_key
 from mr_platform.orchestration.checks.search_verdicts import beats_chance, fitness_errors
@@ -285,11 +286,20 @@ def _portfolios_are_current(facts: BookFacts) -> Judgement:
     stored = facts.rows("portfolios")
     now = data_key(facts.book)
     older = stored.filter(pl.col("data_key") != now).height
+    rows = stored.filter(pl.col("data_key") == now).to_dicts()
+    # values may stay while strategies come from other files, which balanced mode counts by
+    moved = sum(not Measure.of_row(row).is_of(facts.book) for row in rows)
+    told = [
+        f"{count} of {stored.height} were {how}"
+        for count, how in (
+            (older, "searched on other returns than those stored"),
+            (moved, "balanced by files that their strategies no longer come from"),
+        )
+        if count
+    ]
     return Judgement(
-        not older,
-        f"{older} of {stored.height} were searched on other returns than those stored"
-        if older
-        else f"{stored.height} portfolios were searched on the stored returns",
+        not told,
+        "; ".join(told) or f"{stored.height} portfolios were searched on the stored returns",
         {"data_key": now},
     )
 

@@ -177,6 +177,11 @@ def test_without_recorded_figures_nothing_is_said_of_them(name: str, shelf: Shel
         ("fitness_agrees", "portfolio_members", pl.DataFrame.clear),
         ("portfolios_are_current", "portfolios", first(data_key="0123456789abcdef")),
         (
+            "portfolios_are_current",
+            "portfolios",
+            first(balance='{"desired": {"a.csv": 1}, "penalty_factor": 1.0, "sources": "moved"}'),
+        ),
+        (
             "algorithms_beat_chance",
             "portfolios",
             lambda rows: rows.with_columns(
